@@ -13,6 +13,7 @@ from praxia.core.files import write_atomic
 from praxia.data.dataset import Dataset
 from praxia.evaluation.benchmarks import find_benchmark
 from praxia.recipes.worlds import lewm_tworoom
+from praxia.studies.planning_cost import CANDIDATES, TOKENS, cost_table, planning_cost
 from praxia.studies.stages import StageProgress, Stages, expect_unfinished, finish_study
 from praxia.studies.world_measurements import measure_world
 from praxia.training.config import TrainRun
@@ -52,7 +53,8 @@ def worlds(
 
     Returns {"summary", "report", "rows", "passed", "expected", "got"}; `passed` is {part: whether its claim holds}.
     Rows of "tworoom" are {part, seed, model, data, probe_r2, open_loop, latent_std, steps}: a world on expert data,
-    without SIGReg in a tenth of the steps, and on random data, all measured on other episodes of the expert.
+    without SIGReg in a tenth of the steps, and on random data, all measured on other episodes of the expert. Those of
+    "cost" are of `planning_cost`.
 
     Raises:
         UnknownName: there is no such part.
@@ -67,7 +69,10 @@ def worlds(
         stages = Stages(out, number, workers, scale, report)
         rows += [{"part": name, "seed": number, **row} for name in names for row in PARTS[name].measure(stages, seed)]
     passed = {name: PARTS[name].passes([row for row in rows if row["part"] == name]) for name in names}
-    write_atomic(out / "table.json", json.dumps(_table(rows), indent=1) + "\n")
+    for name, table in (("tworoom", _table), ("cost", cost_table)):
+        if found := [row for row in rows if row["part"] == name]:
+            (out / name).mkdir(exist_ok=True)
+            write_atomic(out / name / "table.json", json.dumps(table(found), indent=1) + "\n")
     expected = "; ".join(PARTS[name].expected for name in names)
     got = ", ".join(f"{name}: {'yes' if ok else 'no'}" for name, ok in passed.items())
     result = {"rows": rows, "passed": passed}
@@ -104,7 +109,17 @@ def _tworoom_passes(rows: Sequence[Row]) -> bool:
     return known and all(row["latent_std"] < COLLAPSED for row in collapsed)
 
 
+def _cost(stages: Stages, data_seed: int) -> list[Row]:
+    """What planning costs by the number of tokens of a frame: the same for every seed but for the machine's load."""
+    return planning_cost(candidates=max(10, round(CANDIDATES * stages.scale)))
+
+
+def _cost_passes(rows: Sequence[Row]) -> bool:
+    return {row["tokens"] for row in rows} == set(TOKENS)
+
+
 PARTS: Mapping[str, Part] = {
+    "cost": Part(_cost, _cost_passes, f"planning cost at {', '.join(map(str, TOKENS))} tokens"),
     "tworoom": Part(
         _tworoom,
         _tworoom_passes,
