@@ -2,6 +2,9 @@
 
 import torch
 
+from praxia.core.types import EnvSpec, Query
+from praxia.envs import build, find_family
+
 
 def optimise(model, batch, steps, learning_rate=3e-3):
     """Minimise the loss on one batch by AdamW; the metrics of each step."""
@@ -14,4 +17,14 @@ def optimise(model, batch, steps, learning_rate=3e-3):
         loss.backward()
         optimizer.step()
         found.append({name: float(value) for name, value in metrics.items()})
+    return found
+
+
+def present_queries(num):
+    """The present of `num` episodes of TwoRoom, at 16 px."""
+    family, found = find_family("tworoom"), []
+    for index in range(num):
+        env = build(EnvSpec("tworoom", "any", size=16))
+        env.reset(family.draw_start("any", "world", index))
+        found.append(Query((env.observe(("top",)),), str(index), 0, index))
     return found

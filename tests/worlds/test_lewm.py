@@ -3,28 +3,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from latent_testing import optimise
+from latent_testing import optimise, present_queries
 from world_testing import expect_world
 
 from praxia.checkpoint.store import load_model, load_world
 from praxia.core.errors import MismatchError
-from praxia.core.types import EnvSpec, Query
-from praxia.envs import build as build_env
-from praxia.envs import find_family
 from praxia.nn.world import World
 from praxia.training import engine
-
-FAMILY = find_family("tworoom")
-
-
-def queries(num, steps=0):
-    """The present of `num` episodes."""
-    found = []
-    for index in range(num):
-        env = build_env(EnvSpec("tworoom", "any", size=16))
-        env.reset(FAMILY.draw_start("any", "world", index))
-        found.append(Query((env.observe(("top",)),), str(index), 0, index))
-    return found
 
 
 @pytest.fixture
@@ -43,13 +28,13 @@ def test_a_world_keeps_what_the_interface_promises(world):
     assert isinstance(world, World)
     assert (world.stride, world.window.observation_steps) == (5, {"image.top": (0,)})
     actions = torch.rand(3, 25, 2, generator=torch.Generator().manual_seed(0)) * 2 - 1
-    expect_world(world, queries(3), actions)
+    expect_world(world, present_queries(3), actions)
     with pytest.raises(MismatchError, match="expected a multiple of 5 actions, got 7"):
-        world.imagine(world.start(queries(1)), actions[:1, :7])
+        world.imagine(world.start(present_queries(1)), actions[:1, :7])
 
 
 def test_actions_have_gradients_which_are_those_of_differences(world):
-    state = world.start(queries(2))
+    state = world.start(present_queries(2))
     actions = torch.zeros(2, 10, 2, requires_grad=True)
     found = world.imagine(state, actions).latents[:, -1].square().sum()
     found.backward()
@@ -68,7 +53,7 @@ def test_imagining_is_what_training_predicts(world, batch_of, data):
     latents = world.model.encode(batch)[:, -1:]
     blocks = batch.action.flatten(1)[:, None]
     expected = world.model.predict(latents, torch.ones(3, 1, dtype=torch.bool), blocks)
-    state = world.start(queries(3))
+    state = world.start(present_queries(3))
     state = replace(state, latents=latents)
     found = world.imagine(state, torch.from_numpy(samples.action)).latents
     torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
@@ -129,7 +114,7 @@ def test_it_is_trained_saved_resumed_and_loaded_by_the_same_engine_and_store(wal
         *(load_world(tmp_path / one) for one in ("run", "whole")),
     )
     assert identity.to_json() == {name: whole[name] for name in ("policy_sha256", "weights_sha256")}
-    imagined = [world.imagine(world.start(queries(2)), actions).latents for world in (first, second)]
+    imagined = [world.imagine(world.start(present_queries(2)), actions).latents for world in (first, second)]
     assert torch.equal(*imagined)
     assert load_model(tmp_path / "run")[1].window == small_run.window
 

@@ -3,6 +3,7 @@
 MODELS = {
     "corrected": "praxia.policies.correction:Corrected",
     "dual": "praxia.policies.two_systems:Dual",
+    "dino-wm": "praxia.worlds.dino_wm:DinoWM",
     "encoder-head": "praxia.policies.encoder_head:EncoderHead",
     "lewm": "praxia.worlds.lewm:LeWM",
 }
