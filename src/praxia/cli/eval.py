@@ -49,7 +49,7 @@ class EvalArguments:
     )
     """Processes that simulate and render."""
     control: Annotated[str | None, tyro.conf.arg(metavar="CONTROL")] = None
-    """Disturb one input: swapped-image, frozen-state, shuffled-instruction or other-instruction."""
+    """Disturb one input: swapped-image, frozen-state, shuffled-instruction, other-instruction or shuffled-intent."""
     bind_as: Annotated[str | None, tyro.conf.arg(metavar="EMBODIMENT", name="as")] = None
     """Evaluate on an embodiment that the policy was not trained on, with the weights of this trained embodiment."""
     ensemble: Annotated[float | None, tyro.conf.arg(metavar="RATE")] = None

@@ -44,11 +44,17 @@ def _frozen_state(task: str, tasks: tuple[str, ...], family: EnvFamily) -> tuple
     return ("frozen-state",)
 
 
+def _shuffled_intent(task: str, tasks: tuple[str, ...], family: EnvFamily) -> tuple[str, ...]:
+    """Intents of other episodes (`evaluation.shuffled_intents`), in an environment as it is."""
+    return ()
+
+
 CONTROLS: dict[str, Control] = {
     "swapped-image": _swapped_image,
     "frozen-state": _frozen_state,
     "shuffled-instruction": _shuffled_instruction,
     "other-instruction": _other_instruction,
+    "shuffled-intent": _shuffled_intent,
 }
 
 

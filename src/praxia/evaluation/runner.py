@@ -12,6 +12,7 @@ from praxia.core.types import Policy
 from praxia.envs.family import EnvFamily
 from praxia.evaluation.plan import Evaluation
 from praxia.evaluation.results_writer import ResultsWriter, provenance
+from praxia.evaluation.shuffled_intents import controlled
 from praxia.results.rows import Row, first_error
 from praxia.results.summary import summarise
 from praxia.rollout.loop import rollout
@@ -64,7 +65,8 @@ def evaluate(
         writer.begin(meta, resume)
         tally = _Tally(len(writer.jobs), writer.kept, report)
         make_slots = make_slots or process_pool(family.build, workers, SLOTS_PER_WORKER)
-        for trajectory in _trajectories(policy, writer, make_slots):
+        acting = controlled(policy, evaluation, family)
+        for trajectory in _trajectories(acting, writer, make_slots):
             tally.add(writer.add(trajectory))
         rows = writer.finish()
     benchmark = evaluation.benchmark

@@ -3,6 +3,7 @@
 STUDIES = {
     "delay": "praxia.studies.delay:delay",
     "demo": "praxia.studies.demo:demo",
+    "dual": "praxia.studies.dual:dual",
     "heads": "praxia.studies.heads:heads",
     "mt50": "praxia.studies.mt50:mt50",
     "tabletop": "praxia.studies.tabletop:tabletop",

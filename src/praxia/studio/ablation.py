@@ -18,6 +18,7 @@ _INPUTS = {
     "other-instruction": "its instruction",
     "shuffled-instruction": "its instruction",
     "frozen-state": "its state",
+    "shuffled-intent": "its intents",
 }
 # References that use no input at all.
 _FLOORS = ("random", "zero")

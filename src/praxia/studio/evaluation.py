@@ -22,6 +22,7 @@ MEANING = {
     "swapped-image": "the same policy with images from another start of the same task",
     "shuffled-instruction": "the same policy with the instruction of another task",
     "frozen-state": "the same policy with the state frozen at the first timestep",
+    "shuffled-intent": "the same two systems with intents of other episodes",
     "language-free": "another policy, trained without instructions",
     "blind": "another policy, trained without images",
     "expert": "a scripted expert with access to the simulator's state",

@@ -139,6 +139,7 @@ _GLYPHS = {
     "shuffled-instruction": ("corrupted", _CROSS),
     "swapped-image": ("corrupted", "M-4 0H4M0-4V4"),
     "frozen-state": ("corrupted", "M-3.4-2.4H3.4M-3.4 2.4H3.4"),
+    "shuffled-intent": ("corrupted", "M-3.4-2.4H3.4M0-2.4V3.4"),
     "language-free": ("without", "M0-4L4 0L0 4L-4 0Z"),
     "blind": ("without", "M-3.4 0a3.4 3.4 0 1 0 6.8 0a3.4 3.4 0 1 0-6.8 0Z"),
     "expert": ("oracle", "M-4 3.2H4L0-3.8Z"),
