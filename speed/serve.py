@@ -41,7 +41,6 @@ from praxia.core.embodiment import Camera, Embodiment, Field
 from praxia.core.types import Decision, Observation, Policy, Query
 from praxia.core.window import Window
 from praxia.nn.types import Shapes
-from praxia.policies.encoder_head import EncoderHead
 from praxia.recipes import find_recipe
 from praxia.serve.metrics import Metrics
 from praxia.serve.run import serve_until_signal
@@ -55,7 +54,7 @@ from praxia.wires.messages import InferenceRequest
 
 CLIENTS, DIMS, TEXT = 8, 4, "open the door"
 # The size of the images, and the cameras where the recipe takes any.
-SIZES = {"flow-mt50": 80, "act": 224}
+SIZES = {"flow-mt50": 80, "act": 224, "helix-tabletop": 64, "fis-tabletop": 64}
 CAMERAS = ("top",)
 TIMEOUT_S = 120.0
 
@@ -100,7 +99,6 @@ def make_policy(name: str) -> Policy:
         horizon=window.horizon,
         vocab_size=tokenizer.vocab_size,
     )
-    assert isinstance(run.model, EncoderHead)
     transforms = Transforms((EmbodimentTransforms(state=unit, action=unit),), tokenizer)
     config = PolicyConfig(run.model, shapes, transforms, (embodiment,), window, {})
     return config.build(run.model.build(shapes).state_dict())

@@ -10,7 +10,16 @@ from praxia.core.intent import Intent, Thinking
 from praxia.core.types import Decision, Policy, Query
 from praxia.rollout.types import Agent
 
-__all__ = ["Carry", "IntentTimeline", "Thinker", "ThinkingPolicy", "Thoughts", "TimedIntent", "think", "thinking"]
+__all__ = [
+    "IntentTimeline",
+    "Thinker",
+    "ThinkingCarry",
+    "ThinkingPolicy",
+    "Thoughts",
+    "TimedIntent",
+    "think",
+    "thinking",
+]
 
 
 @runtime_checkable
@@ -89,7 +98,7 @@ class Thoughts:
 
 
 @dataclass(frozen=True)
-class Carry:
+class ThinkingCarry:
     """What the policy carries, and the thoughts by row."""
 
     policy: Any
@@ -116,10 +125,10 @@ class ThinkingPolicy:
         """The embodiment it is for."""
         return self._policy.embodiment
 
-    def start(self, num_rows: int) -> Carry:
-        return Carry(self._policy.start(num_rows), (Thoughts(),) * num_rows)
+    def start(self, num_rows: int) -> ThinkingCarry:
+        return ThinkingCarry(self._policy.start(num_rows), (Thoughts(),) * num_rows)
 
-    def act(self, queries: Sequence[Query], carry: Carry) -> tuple[list[Decision], Carry]:
+    def act(self, queries: Sequence[Query], carry: ThinkingCarry) -> tuple[list[Decision], ThinkingCarry]:
         """The fast part's decisions, each with the newest intent of its own episode.
 
         Raises:
@@ -134,4 +143,4 @@ class ThinkingPolicy:
             rows[query.row] = rows[query.row].with_intent(intent, self._rate)
         asked = [replace(query, intent=rows[query.row].timeline.newest(query.step)) for query in queries]
         decisions, inner = self._policy.act(asked, carry.policy)
-        return decisions, Carry(inner, tuple(rows))
+        return decisions, ThinkingCarry(inner, tuple(rows))

@@ -93,7 +93,7 @@ class LiveThoughts:
 
 
 @dataclass(frozen=True)
-class Carry:
+class LiveCarry:
     """What the policy carries, and the thoughts by row."""
 
     policy: Any
@@ -120,10 +120,10 @@ class ThreadedThinking:
         """The embodiment it is for."""
         return self._policy.embodiment
 
-    def start(self, num_rows: int) -> Carry:
-        return Carry(self._policy.start(num_rows), (LiveThoughts(),) * num_rows)
+    def start(self, num_rows: int) -> LiveCarry:
+        return LiveCarry(self._policy.start(num_rows), (LiveThoughts(),) * num_rows)
 
-    def act(self, queries: Sequence[Query], carry: Carry) -> tuple[list[Decision], Carry]:
+    def act(self, queries: Sequence[Query], carry: LiveCarry) -> tuple[list[Decision], LiveCarry]:
         """The fast part's decisions, each with the newest intent of its own episode. Raises what the thinker raised.
 
         Raises:
@@ -140,7 +140,7 @@ class ThreadedThinking:
                 rows[query.row] = self._awaited(rows[query.row])
         asked = [replace(query, intent=rows[query.row].intent) for query in queries]
         decisions, inner = self._policy.act(asked, carry.policy)
-        return decisions, Carry(inner, tuple(rows))
+        return decisions, LiveCarry(inner, tuple(rows))
 
     def close(self) -> None:
         """End the thinker's thread, without waiting for a thought that is under way."""
