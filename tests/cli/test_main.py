@@ -134,6 +134,24 @@ def test_a_study_refuses_what_it_does_not_take(capsys, tmp_path):
     assert "--seeds of at least 1, got 0" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("passed", "missed"),
+    [(True, None), (False, "its bar"), ({"one": True}, None), ({"one": True, "two": False, "six": False}, "two, six")],
+)
+def test_a_bar_that_a_study_misses_is_said_and_its_rows_are_printed(capsys, tmp_path, monkeypatch, passed, missed):
+    def toy(out, *, seed, workers, scale, report):
+        found = {"summary": {}, "report": "page.html", "passed": passed, "expected": "all", "got": "some"}
+        return {**found, "rows": [{"success": 0.5}]}
+
+    monkeypatch.setattr("praxia.cli.study.lookup", lambda *_, **__: toy)
+    assert run("study", "toy", "--out", str(tmp_path), "--json") == 0
+    out, err = capsys.readouterr()
+    assert json.loads(out)["rows"] == [{"success": 0.5}]
+    line = f"missed {missed}: expected all, got some"
+    assert (line in err) == (missed is not None)
+    assert missed or "missed" not in err
+
+
 def test_the_installed_command_runs():
     done = subprocess.run([sys.executable, "-m", "praxia", "--version"], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "0.1.0"

@@ -99,7 +99,7 @@ def test_every_arm_is_evaluated_on_the_same_starts(tmp_path, monkeypatch):
     for row in found["rows"]:
         assert row["ci95"][0] <= row["success"] <= row["ci95"][1]
     assert found["slow_of_fast"] > 0
-    assert set(found["bars"]) == {"beats_slow", "needs_intents", "keeps_still", "slow_is_slow"}
+    assert set(found["passed"]) == {"beats_slow", "needs_intents", "keeps_still", "slow_is_slow"}
     for arena in module.ARENAS:
         files = [tmp_path / f"{arena}-{arm.name}.jsonl" for arm in few]
         assert len({tuple(row.start for row in read_rows(file)) for file in files}) == 1
