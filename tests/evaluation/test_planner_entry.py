@@ -33,7 +33,9 @@ def folder(tmp_path, monkeypatch):
 
 
 def save_world(path, speed):
-    save_policy(path, replace(make_config(), model=ToyWorld(), embodiments=(POINT,)), {"speed": torch.tensor(speed)})
+    seen = replace(make_config().window, observation_steps={"state": (0,)})
+    config = replace(make_config(), model=ToyWorld(), embodiments=(POINT,), window=seen)
+    save_policy(path, config, {"speed": torch.tensor(speed)})
 
 
 def written(folder, config=CONFIG, name="planner.json", **changes):
