@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from praxia_testing import EMBODIMENT, SMALL_EMBODIMENT, make_config_of_two, make_policy, make_query
+from praxia_testing import EMBODIMENT, SMALL_EMBODIMENT, make_config, make_config_of_two, make_policy, make_query
 
 from praxia.core.errors import MismatchError, PraxiaError, UnknownName
 from praxia.core.types import Sampling
@@ -17,6 +17,7 @@ from praxia.heads.parallel import OFT, ParallelBins
 from praxia.heads.regression import Regression
 from praxia.nn.queries import stack_queries
 from praxia.policies.encoder_head import Encoded, EncoderHead
+from praxia.transforms.normalise import Normaliser
 
 
 def test_decisions_are_in_declared_units_and_of_the_windows_length():
@@ -64,6 +65,25 @@ def test_a_short_history_repeats_its_oldest_observation_marked_not_valid():
     np.testing.assert_array_equal(samples.state_valid, [[False, True], [True, True]])
     np.testing.assert_array_equal(samples.state[0, 0], samples.state[0, 1])
     assert not np.array_equal(samples.state[1, 0], samples.state[1, 1])
+
+
+@pytest.mark.parametrize("offsets", [{}, {"state": (-1, 0)}])
+def test_an_embodiment_without_state_acts(offsets):
+    config = make_config()
+    stateless = replace(config.transforms.embodiments[0], state=Normaliser((), ()))
+    config = replace(
+        config,
+        shapes=replace(config.shapes, embodiment_dims=((0, 2),), num_states=len(offsets.get("state", ()))),
+        transforms=replace(config.transforms, embodiments=(stateless,)),
+        embodiments=(replace(EMBODIMENT, state=()),),
+        window=replace(config.window, observation_steps={"image.front": (-1, 0), **offsets}),
+    )
+    queries = [make_query("a", 0, history=1, state_dim=0), make_query("b", 9, state_dim=0)]
+    samples = stack_queries(queries, config.window, 0)
+    assert samples.state.shape == (2, config.shapes.num_states, 0)
+    assert samples.state_valid.tolist() == ([[False, True], [True, True]] if offsets else [[], []])
+    decisions, _ = make_policy(config).act(queries, None)
+    assert [one.chunk.shape for one in decisions] == [(4, 2), (4, 2)]
 
 
 @pytest.mark.parametrize("masked", [True, False])

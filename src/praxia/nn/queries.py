@@ -37,13 +37,14 @@ def stack_queries(queries: Sequence[Query], window: Window, embodiment: int) -> 
         chosen = [steps_of(query, window.observation_steps[name]) for query in queries]
         streams[name] = np.stack([np.stack([one.streams[name] for one in row]) for row, _ in chosen])
         stream_valid[name] = np.array([valid for _, valid in chosen])
-    chosen = [steps_of(query, window.observation_steps.get("state", ())) for query in queries]
-    size = len(queries[0].history[-1].state)
+    offsets = window.observation_steps.get("state", ())
+    chosen = [steps_of(query, offsets) for query in queries]
+    shape = (len(queries), len(offsets), len(queries[0].history[-1].state))
     return Samples(
         images=images,
         image_valid=image_valid,
-        state=np.array([[one.state for one in row] for row, _ in chosen], np.float32).reshape(len(queries), -1, size),
-        state_valid=np.array([valid for _, valid in chosen], bool).reshape(len(queries), -1),
+        state=np.array([[one.state for one in row] for row, _ in chosen], np.float32).reshape(shape),
+        state_valid=np.array([valid for _, valid in chosen], bool).reshape(shape[:2]),
         instruction=tuple(_instruction(query) for query in queries),
         embodiment=np.full(len(queries), embodiment, dtype=np.int64),
         action=None,
