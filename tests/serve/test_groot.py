@@ -5,6 +5,7 @@ import contextlib
 import io
 import random
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import msgpack
 import numpy as np
@@ -13,11 +14,12 @@ import zmq
 from praxia_testing import TEXTS, make_policy
 from serving_testing import TIMEOUT_S, Gated, Remembering
 
+from praxia.core.errors import PraxiaError
 from praxia.core.types import Observation, Query
 from praxia.serve.connection import Limits
 from praxia.serve.groot import GrootServer
 from praxia.serve.metrics import Metrics
-from praxia.serve.sessions import ServedPolicy
+from praxia.serve.sessions import ClientSession, ServedPolicy
 
 
 def npy(array):
@@ -141,10 +143,41 @@ def test_the_token_is_checked():
                 assert client.call("ping") == {"error": "expected the key of this server as api_token"}
 
 
+SEEN = ("video", "front"), ("state", "position")
+
+
 def wrong(**changes):
     images, states = drawn(1, 1)
     observation = {"video": {"front": npy(images)}, "state": {"position": npy(states)}, "language": {}}
     return msgpack.packb({"endpoint": "get_action", "data": {"observation": observation | changes}})
+
+
+def test_where_one_row_cannot_be_asked_the_others_are_not_asked_either(monkeypatch):
+    submit, policy = ClientSession.submit, Gated()
+
+    def refuse_the_last(session, query, **options):
+        if query.row == 2:
+            raise PraxiaError("the thinker is ill")
+        return submit(session, query, **options)
+
+    with contextlib.ExitStack() as stack:
+        port, served = stack.enter_context(serving(policy))
+        busy, client = (stack.enter_context(Client(port)) for _ in range(2))
+        threads = stack.enter_context(ThreadPoolExecutor(1))
+        stack.callback(policy.gate.set)
+        policy.gate.clear()
+        first = threads.submit(busy.act, *drawn(1, 1))
+        policy.wait_started()
+        frame = wrong(**{kind: {name: npy(value)} for (kind, name), value in zip(SEEN, drawn(2, 1), strict=True)})
+        with monkeypatch.context() as patch:
+            patch.setattr(ClientSession, "submit", refuse_the_last)
+            assert client.raw(frame) == {"error": "the thinker is ill"}
+        assert served.worker.num_waiting == 0
+        policy.gate.set()
+        first.result(TIMEOUT_S)
+        assert client.act(*drawn(2, 1))[:, 0, 0].tolist() == [0, 0], "and no row has observed anything"
+    assert policy.sizes()[0] == 1
+    assert sum(policy.sizes()) == 3
 
 
 def header(dtype, shape):

@@ -10,6 +10,7 @@ import hmac
 import os
 import time
 from collections.abc import Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 
 from praxia.core.errors import MismatchError, PraxiaError, optional_import
@@ -17,7 +18,7 @@ from praxia.core.types import Query
 from praxia.serve.connection import Limits
 from praxia.serve.metrics import Metrics
 from praxia.serve.sessions import ClientSession, ServedPolicy, executable_actions
-from praxia.serve.worker import answered
+from praxia.serve.worker import Answer, answered
 from praxia.wires import groot
 from praxia.wires.messages import InferenceRequest
 
@@ -134,14 +135,18 @@ class GrootServer:
         began_s = time.monotonic()
         sessions = client.sessions[: len(requests)]
         before = [session.episode for session in sessions]
+        asked: list[Future[Answer]] = []
         try:
             queries = await asyncio.to_thread(_observe, sessions, requests)
             async with asyncio.timeout(self._limits.answer_s):
                 loop = asyncio.get_running_loop()
-                asked = [session.submit(query, loop=loop) for session, query in zip(sessions, queries, strict=True)]
+                for session, query in zip(sessions, queries, strict=True):
+                    asked.append(session.submit(query, loop=loop))
                 answers = [await answered(one) for one in asked]
             chunks = [executable_actions(answer, self._policy.embodiment) for answer in answers]
         except (PraxiaError, TimeoutError) as error:
+            for one in asked:  # nobody awaits the other rows any more
+                one.cancel()
             for session, episode in zip(sessions, before, strict=True):
                 session.episode = episode
             if isinstance(error, TimeoutError):
