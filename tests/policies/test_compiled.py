@@ -69,6 +69,15 @@ def not_compiled(monkeypatch):
     monkeypatch.setattr(torch.nn.Module, "compile", lambda module, **_: None)
 
 
+def test_an_older_torch_is_refused_in_one_line(monkeypatch):
+    def compile_of_2_10(model=None, *, dynamic=None, disable=False):
+        raise AssertionError("it has neither a limit nor isolation")
+
+    monkeypatch.setattr(compiled.torch, "compile", compile_of_2_10)
+    with pytest.raises(PraxiaError, match=r"expected torch 2\.13 or newer for --compile, got \d.*; `pip install 'tor"):
+        make_policy().compiled("kernels", (1,))
+
+
 @pytest.mark.parametrize("make", [make_pi0, make_act])
 @pytest.mark.parametrize("num", [1, 2, 3, 7])
 def test_batches_are_filled_up_or_divided_and_rows_stay_what_they_are(not_compiled, make, num):

@@ -6,6 +6,7 @@ sizes, and prompts to multiples of `PROMPT_MULTIPLE` tokens, so that nothing is 
 instruction is longer than any before.
 """
 
+import inspect
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
@@ -34,6 +35,7 @@ __all__ = ["Compiled", "compiler_errors"]
 PROMPT_MULTIPLE = 32
 # Sizes of batches times lengths of prompts; beyond it torch would compute as without compiling.
 RECOMPILE_LIMIT = 64
+OPTIONS = {"dynamic": False, "recompile_limit": RECOMPILE_LIMIT, "isolate_recompiles": True}
 
 
 class Compiled:
@@ -44,7 +46,8 @@ class Compiled:
     depends on the tokens. `mode` "cuda-graph" also captures a decision from the batch to the chunk.
 
     Raises:
-        PraxiaError: no compiler. MismatchError: a CUDA graph without a GPU, or bfloat16 without one.
+        PraxiaError: no compiler, or a torch before 2.13.
+        MismatchError: a CUDA graph without a GPU, or bfloat16 without one.
     """
 
     def __init__(
@@ -63,6 +66,7 @@ class Compiled:
             # torch's own transformer layers go by a fast path there, whose arithmetic the compiler takes for float32.
             raise MismatchError("expected float32 for --compile on a CPU, got bfloat16; leave out one of them")
         expect_compiler("--compile")
+        _expect_options()
         self._sizes = tuple(sizes)
         self._model = compiled_copy(model)
         self._graphed = (graphed or GraphedCalls()) if mode == "cuda-graph" else None
@@ -115,13 +119,27 @@ def compiled_copy(model: EncoderHeadModel) -> EncoderHeadModel:
     """Modules of their own with the weights of `model`, which torch compiles when they are first called."""
     shared = {id(one): one for one in chain(model.parameters(), model.buffers())}
     copy: Any = deepcopy(model, shared)
-    options = {"dynamic": False, "recompile_limit": RECOMPILE_LIMIT, "isolate_recompiles": True}
-    copy.encoder.compile(**options)
+    copy.encoder.compile(**OPTIONS)
     if isinstance(copy.head, RealTimeHead):
-        copy.head.denoiser.compile(**options)
+        copy.head.denoiser.compile(**OPTIONS)
     elif not isinstance(copy.head, AutoregressiveHead | ParallelBinsHead):
-        copy.head.sample = torch.compile(copy.head.sample, **options)
+        copy.head.sample = torch.compile(copy.head.sample, **OPTIONS)
     return copy
+
+
+def _expect_options() -> None:
+    """Refuse a torch whose `compile` has no `OPTIONS`. By its limit of its own, 8, it would stop compiling unasked.
+
+    Raises:
+        PraxiaError: it is one before 2.13.
+    """
+    try:
+        inspect.signature(torch.compile).bind_partial(**OPTIONS)
+    except TypeError:
+        raise PraxiaError(
+            f"expected torch 2.13 or newer for --compile, got {torch.__version__}; `pip install 'torch>=2.13'`, or"
+            " leave out --compile"
+        ) from None
 
 
 def with_filled_text(batch: Batch) -> Batch:

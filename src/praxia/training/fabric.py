@@ -42,7 +42,8 @@ def leave_at_exit(fabric: Fabric) -> None:
         return
     if isinstance(fabric.strategy, ModelParallelStrategy):
         # The mesh stays in caches of torch that nothing empties, and its groups with it; it finds them by name, too.
-        fabric.strategy.device_mesh._pg_registry.clear()
+        # Before torch 2.11 it has only their names.
+        getattr(fabric.strategy.device_mesh, "_pg_registry", {}).clear()
     atexit.unregister(_leave)
     atexit.register(_leave)
 
