@@ -12,6 +12,7 @@ from toy_world import EMBODIMENT as OTHER
 
 from praxia.checkpoint.store import load_policy, save_policy
 from praxia.core.errors import MismatchError, PraxiaError, UnknownName
+from praxia.core.intent import Intent
 from praxia.core.types import Decision, Query, Sampling
 from praxia.core.window import Window
 from praxia.envs import find_family
@@ -121,6 +122,17 @@ def test_a_delay_that_a_served_policy_does_not_take_is_refused_before_the_first_
         ):
             rows(name, tmp_path / "b.jsonl", benchmark=find_benchmark("bimodal/delay-3"))
     assert not (tmp_path / "b.jsonl").exists()
+
+
+def test_two_systems_whose_intents_arrive_when_they_are_ready_are_not_judged(tmp_path):
+    class Thinking(Bimodal):
+        def think(self, queries):
+            return [Intent(query.step, text="go") for query in queries]
+
+    with ServerThread({"mine": Thinking()}) as server, pytest.raises(PraxiaError, match="praxia serve --exact"):
+        rows(f"ws://127.0.0.1:{server.port}", tmp_path / "a.jsonl")
+    with ServerThread({"mine": Thinking()}, exact=True) as server:
+        assert rows(f"ws://127.0.0.1:{server.port}", tmp_path / "b.jsonl")
 
 
 def test_an_error_of_the_server_is_a_fault_of_its_episode(tmp_path):

@@ -1,8 +1,13 @@
 """A thinker in a thread of its own: decisions never wait for it but for an episode's first one."""
 
+import subprocess
+import sys
 import threading
 from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 from toy_robots import ManualClock, Robot20
 from toy_thinkers import Follower, number_of
@@ -176,6 +181,20 @@ def test_intents_of_other_steps_are_refused():
         real.close()
 
 
+def test_what_is_no_list_of_intents_is_refused():
+    class Arrays(Follower):
+        def think(self, queries) -> Any:
+            return np.zeros((len(queries), 2))
+
+    policy = Arrays()
+    real = ThreadedThinking(policy, policy, TIMEOUT_S)
+    try:
+        with pytest.raises(MismatchError, match="expected a list of intents of the thinker, got ndarray"):
+            real.act([observed(0, 0)], real.start(1))
+    finally:
+        real.close()
+
+
 def test_the_loop_drives_a_robot_with_two_systems_in_real_time():
     clock, policy = ManualClock(), Follower()
     real = ThreadedThinking(policy, policy, TIMEOUT_S)
@@ -188,6 +207,49 @@ def test_the_loop_drives_a_robot_with_two_systems_in_real_time():
     assert slots.pacing.overruns == 0
     assert [step for step, _ in steps_of(policy)] == list(range(20))
     assert all(intent <= step for step, intent in steps_of(policy))
+
+
+def test_a_thought_that_breaks_breaks_no_other_of_its_batch():
+    class Picky(Held):
+        def think(self, queries):
+            intents = super().think(queries)
+            if any(number_of(query) == 2 for query in queries):
+                raise RuntimeError("toy thinker broke")
+            return intents
+
+    thinker = Picky()
+    thread = ThinkerThread(thinker)
+    try:
+        first = thread.submit(observed(0, 0))
+        assert thinker.begun.acquire(timeout=TIMEOUT_S)
+        later = [thread.submit(observed(number, 1)) for number in (1, 2, 3)]
+        thinker.release(5)
+        assert first.result(TIMEOUT_S).step == 0
+        with pytest.raises(RuntimeError, match="toy thinker broke"):
+            later[1].result(TIMEOUT_S)
+        assert [one.result(TIMEOUT_S).step for one in (later[0], later[2])] == [1, 1]
+    finally:
+        thread.close()
+
+
+ENDS = """
+import sys, threading
+sys.path[:0] = sys.argv[1:]
+from test_threaded_thinking import Held, observed
+from praxia.rollout.threaded_thinking import ThinkerThread
+thinker = Held()
+thread = ThinkerThread(thinker)
+thread.submit(observed(0, 0))
+thinker.begun.acquire()
+thread.close()
+print("closed")
+"""
+
+
+def test_a_program_ends_while_a_thought_is_under_way():
+    folder = str(Path(__file__).parent)
+    done = subprocess.run([sys.executable, "-c", ENDS, folder], capture_output=True, text=True, check=True)
+    assert done.stdout == "closed\n"
 
 
 def test_a_closed_thread_cancels_what_waits():

@@ -141,6 +141,27 @@ def test_warm_up_thinks_too(two_systems):
     assert policy.intents == [(0, 0, 0.0)]
 
 
+def test_a_thinker_that_breaks_at_warm_up_is_one_line():
+    class Broken(Gated):
+        def think(self, queries):
+            raise RuntimeError("toy thinker broke")
+
+    served = ServedPolicy("toy", Broken(), "abc")
+    try:
+        with pytest.raises(PraxiaError, match=r"the policy's thinker raised RuntimeError: toy thinker broke.*warm-up"):
+            served.warm_up(TIMEOUT_S)
+    finally:
+        served.close(TIMEOUT_S)
+
+
+def test_what_is_served_says_that_it_thinks_beside(two_systems):
+    _, served = two_systems
+    assert served.description("episode").thinks_beside
+    exact = ServedPolicy("toy", TwoSystems(), "abc", exact=True)
+    assert not exact.description("episode").thinks_beside
+    exact.close(TIMEOUT_S)
+
+
 def test_exact_sessions_leave_thinking_to_the_policy():
     policy = TwoSystems()
     served = ServedPolicy("toy", policy, "abc", exact=True)

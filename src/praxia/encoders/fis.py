@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from praxia.core.errors import PraxiaError
+from praxia.core.errors import MismatchError, PraxiaError
 from praxia.encoders.intent import AGE_WIDTH, embedded_age, expect_intent
 from praxia.encoders.layers import StateProjection, grid_positions
 from praxia.encoders.text import TextEncoderConfig, TransformerText
@@ -97,6 +97,8 @@ class FiSEncoder(Encoder):
     def forward(self, batch: Batch) -> Context:
         """The newest observation beside the intent; the group "readout" is one token."""
         memory = expect_intent(batch)
+        if memory.shape[-1] != self.width:
+            raise MismatchError(f"expected intents of width {self.width}, got {memory.shape[-1]}")
         memory = memory + self.age_in(embedded_age(batch).to(memory.dtype))[:, None]
         cameras = self._cells(batch, self.fast_patches)
         state = self.state_in(self.state(batch))[:, None]

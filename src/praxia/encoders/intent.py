@@ -46,12 +46,16 @@ class IntentReader(TextEncoder):
     def __init__(self, config: IntentText):
         super().__init__()
         self.width = config.width
+        self.num_tokens, self.token_width = config.num_tokens, config.token_width
         self.tokens_in = nn.Linear(config.num_tokens * config.token_width, config.width)
         self.age_in = nn.Linear(AGE_WIDTH, config.width)
         self.out = nn.Sequential(nn.SiLU(), nn.Linear(config.width, config.width))
 
     def forward(self, batch: Batch) -> Float[Tensor, "B D"]:
         intent = expect_intent(batch)
+        expected, got = (self.num_tokens, self.token_width), tuple(intent.shape[1:])
+        if got != expected:
+            raise MismatchError(f"expected an intent of {expected} tokens and features, got {got}")
         return self.out(self.tokens_in(intent.flatten(1)) + self.age_in(embedded_age(batch).to(intent.dtype)))
 
 

@@ -11,7 +11,9 @@ from functools import partial
 from pathlib import Path
 
 from praxia.checkpoint.identity import holds_policy
+from praxia.core.embodiment import Embodiment
 from praxia.core.errors import PraxiaError, UnknownName
+from praxia.core.types import Policy
 from praxia.evaluation.policy_factory import (
     MakePolicy,
     PolicyFactory,
@@ -74,9 +76,25 @@ def _server(name: str) -> Resolved | None:
     """Praxia's server at an address; imported on use, since it needs an extra."""
     if not name.startswith(("ws://", "wss://")):
         return None
+    return PolicyFactory("praxia serve", partial(_connect, name), is_remote=True)
+
+
+def _connect(address: str, embodiment: Embodiment) -> Policy:
+    """The policy at `address`.
+
+    Raises:
+        PraxiaError: as `connect_policy`; its results would depend on how fast its server is.
+    """
     from praxia.wires.remote import connect_policy
 
-    return PolicyFactory("praxia serve", partial(connect_policy, name), is_remote=True)
+    policy = connect_policy(address, embodiment)
+    if policy.thinks_beside:
+        policy.close()
+        raise PraxiaError(
+            f"expected decisions that do not depend on the speed of a machine, got two systems at {address}, of which"
+            " one thinks beside the other: start the server with praxia serve --exact, or evaluate the policy's folder"
+        )
+    return policy
 
 
 def _planner(name: str) -> Resolved | None:

@@ -12,7 +12,7 @@ from praxia.core.types import Policy
 from praxia.envs.family import EnvFamily
 from praxia.evaluation.plan import Evaluation
 from praxia.evaluation.results_writer import ResultsWriter, provenance
-from praxia.evaluation.shuffled_intents import controlled
+from praxia.evaluation.shuffled_intents import controlled, expect_thinker
 from praxia.results.rows import Row, first_error
 from praxia.results.summary import summarise
 from praxia.rollout.loop import rollout
@@ -60,13 +60,13 @@ def evaluate(
         CheckFailed: every episode was an error, so nothing was measured. The rows are kept. Its result is the summary.
     """
     expect_positive(workers=workers)
+    expect_thinker(policy, evaluation)
     with closing(ResultsWriter(policy, evaluation, out, family)) as writer:
         meta = writer.meta(threads, command, provenance(family))
         writer.begin(meta, resume)
         tally = _Tally(len(writer.jobs), writer.kept, report)
         make_slots = make_slots or process_pool(family.build, workers, SLOTS_PER_WORKER)
-        acting = controlled(policy, evaluation, family)
-        for trajectory in _trajectories(acting, writer, make_slots):
+        for trajectory in _trajectories(policy, writer, family, make_slots):
             tally.add(writer.add(trajectory))
         rows = writer.finish()
     benchmark = evaluation.benchmark
@@ -81,10 +81,13 @@ def evaluate(
     return result
 
 
-def _trajectories(policy: Policy, writer: ResultsWriter, make_slots: MakeSlots) -> Iterator[Trajectory]:
+def _trajectories(
+    policy: Policy, writer: ResultsWriter, family: EnvFamily, make_slots: MakeSlots
+) -> Iterator[Trajectory]:
     jobs, evaluation = writer.missing, writer.evaluation
     if not jobs:
         return
+    policy = controlled(policy, evaluation, family)
     with closing(make_slots(len(jobs))) as slots:
         yield from rollout(
             policy,

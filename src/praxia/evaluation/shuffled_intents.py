@@ -3,22 +3,25 @@
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from praxia.core.embodiment import Embodiment
 from praxia.core.errors import PraxiaError
 from praxia.core.intent import Intent
 from praxia.core.keys import content_key
+from praxia.core.process import run_in_subprocess
 from praxia.core.types import Decision, Observation, Policy, Query
 from praxia.envs.family import EnvFamily
+from praxia.evaluation.benchmarks import Benchmark
 from praxia.evaluation.plan import Evaluation
 from praxia.rollout.thinking import Thinker
 
-__all__ = ["CONTROL", "ShuffledIntents", "controlled"]
+__all__ = ["CONTROL", "ShuffledIntents", "controlled", "expect_thinker"]
 
 CONTROL = "shuffled-intent"
-# Other starts of each task of the benchmark, whose first observations are thought about.
-NUM_STARTS = 4
+# The numbers of the starts of each task whose first observations are thought about: no evaluation gets that far.
+STARTS = range(1_000_000, 1_000_004)
 
 
 class ShuffledIntents:
@@ -54,28 +57,37 @@ class ShuffledIntents:
         return self._observations[number % len(self._observations)]
 
 
-def controlled(policy: Policy, evaluation: Evaluation, family: EnvFamily) -> Policy:
-    """The policy under the evaluation's control, where that disturbs the policy and not the environment.
-
-    Raises:
-        PraxiaError: intents are to be shuffled of a policy without any, or at no thinker's rate.
-    """
+def expect_thinker(policy: Policy, evaluation: Evaluation) -> None:
+    """Raise PraxiaError if intents are to be shuffled of a policy without any, or at no thinker's rate."""
     if evaluation.control != CONTROL:
-        return policy
+        return
     if not isinstance(policy, Thinker) or evaluation.execution.thinking is None:
         raise PraxiaError(
             f"{CONTROL} expects a policy of two systems, and a benchmark of them, such as"
             f" {evaluation.benchmark.name}/think-8-late-8"
         )
-    return ShuffledIntents(policy, policy, _first_observations(policy, evaluation, family))
 
 
-def _first_observations(policy: Policy, evaluation: Evaluation, family: EnvFamily) -> list[Observation]:
-    """What is seen first at starts of all tasks that the evaluation does not use."""
-    benchmark, found = evaluation.benchmark, []
+def controlled(policy: Policy, evaluation: Evaluation, family: EnvFamily) -> Policy:
+    """The policy under the evaluation's control, where that disturbs the policy and not the environment.
+
+    Raises as `expect_thinker`.
+    """
+    expect_thinker(policy, evaluation)
+    if evaluation.control != CONTROL or not isinstance(policy, Thinker):
+        return policy
+    # In a process of its own: OpenGL and CUDA in one can crash it.
+    seen = partial(_first_observations, evaluation.benchmark, family, STARTS, policy.window.observed)
+    return ShuffledIntents(policy, policy, run_in_subprocess(seen))
+
+
+def _first_observations(
+    benchmark: Benchmark, family: EnvFamily, starts: Sequence[int], cameras: Sequence[str]
+) -> list[Observation]:
+    found = []
     for task in benchmark.tasks:
         with closing(family.build(benchmark.spec(task))) as env:
-            for number in range(evaluation.episodes, evaluation.episodes + NUM_STARTS):
+            for number in starts:
                 env.reset(family.draw_start(task, benchmark.split, number))
-                found.append(env.observe(policy.window.observed))
+                found.append(env.observe(cameras))
     return found

@@ -90,7 +90,9 @@ def with_intents(batch: Batch, queries: Sequence[Query]) -> Batch:
             f"expected a latent intent of one size for each of {len(latents)} queries, got {len(found)} of {shapes}"
         )
     ages = [query.intent.age(query.step) for query in queries if query.intent is not None]
-    return replace(batch, intent=torch.from_numpy(np.stack(found)), intent_age=torch.tensor(ages))
+    return replace(
+        batch, intent=torch.from_numpy(np.stack(found).astype(np.float32, copy=False)), intent_age=torch.tensor(ages)
+    )
 
 
 def to_batch(samples: Samples, transforms: Transforms) -> Batch:

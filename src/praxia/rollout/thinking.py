@@ -35,9 +35,11 @@ def think(thinker: Thinker, queries: Sequence[Query]) -> list[Intent]:
     """The thinker's intents for `queries`.
 
     Raises:
-        MismatchError: it gave another number of intents than it was asked for, or of other steps.
+        MismatchError: it gave something else, another number of intents than it was asked for, or of other steps.
     """
     intents = thinker.think(queries)
+    if not isinstance(intents, list) or not all(isinstance(one, Intent) for one in intents):
+        raise MismatchError(f"expected a list of intents of the thinker, got {type(intents).__name__}")
     steps, got = [query.step for query in queries], [intent.step for intent in intents]
     if got != steps:
         raise MismatchError(f"expected intents of the thinker stamped with the steps {steps}, got {got}")

@@ -17,45 +17,62 @@ __all__ = ["LiveThoughts", "ThinkerThread", "ThreadedThinking"]
 
 
 class ThinkerThread:
-    """Thinks in one thread. Whatever waits when a thought ends is the next batch. The caller closes it."""
+    """Thinks in one thread. Whatever waits when a thought ends is the next batch. The caller closes it.
+
+    After an exception the queries of a batch are thought about one by one: it is that of its own query alone. A program
+    ends without waiting for a thought that is under way.
+    """
 
     def __init__(self, thinker: Thinker):
         self._thinker = thinker
-        self._executor = concurrent.futures.ThreadPoolExecutor(1, thread_name_prefix="thinker")
-        self._lock = threading.Lock()
+        self._changed = threading.Condition()
         self._waiting: list[tuple[Query, Future[Intent]]] = []
+        self._closed = False
+        threading.Thread(target=self._run, name="thinker", daemon=True).start()
 
     def submit(self, query: Query) -> Future[Intent]:
         """The intent of the query's observation, or what the thinker raised. A future may be cancelled in time.
 
         Raises:
-            RuntimeError: the thread was ended.
+            PraxiaError: the thread was ended.
         """
         future: Future[Intent] = Future()
-        with self._lock:
+        with self._changed:
+            if self._closed:
+                raise PraxiaError("the thinker has ended")
             self._waiting.append((query, future))
-        self._executor.submit(self._think)
+            self._changed.notify()
         return future
 
     def close(self) -> None:
         """End the thread, without waiting for a thought that is under way; what still waits is cancelled."""
-        self._executor.shutdown(wait=False, cancel_futures=True)
-        with self._lock:
+        with self._changed:
+            self._closed = True
             waiting, self._waiting = self._waiting, []
+            self._changed.notify()
         for _, future in waiting:
             future.cancel()
 
-    def _think(self) -> None:
-        with self._lock:
-            waiting, self._waiting = self._waiting, []
-        batch = [(query, future) for query, future in waiting if future.set_running_or_notify_cancel()]
-        if not batch:
-            return
+    def _run(self) -> None:
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._waiting or self._closed)
+                if self._closed:
+                    return
+                waiting, self._waiting = self._waiting, []
+            batch = [(query, future) for query, future in waiting if future.set_running_or_notify_cancel()]
+            if batch:
+                self._think(batch)
+
+    def _think(self, batch: Sequence[tuple[Query, Future[Intent]]]) -> None:
         try:
             intents = think(self._thinker, [query for query, _ in batch])
         except BaseException as error:  # whoever waits has to hear of it
-            for _, future in batch:
-                future.set_exception(error)
+            if len(batch) == 1:
+                batch[0][1].set_exception(error)
+                return
+            for one in batch:
+                self._think([one])
             return
         for (_, future), intent in zip(batch, intents, strict=True):
             future.set_result(intent)
@@ -104,8 +121,8 @@ class ThreadedThinking:
     """`rollout.thinking.ThinkingPolicy` in real time: the thinker thinks beside the policy, as often as it can.
 
     Each time a thought has ended, the next is about the newest observation; each decision has the newest intent. Only
-    an episode's first intent is waited for, up to `timeout_s`, 60 s unless given. Satisfies `core.types.Policy`. The
-    caller closes it.
+    an episode's first intent is waited for, up to `timeout_s`, 60 s unless given. An episode whose thinker has raised
+    an exception does not go on. Satisfies `core.types.Policy`. The caller closes it.
     """
 
     def __init__(self, policy: Policy, thinker: Thinker, timeout_s: float = 60.0):

@@ -16,6 +16,7 @@ from praxia.core.blank import blank_observation
 from praxia.core.embodiment import Embodiment
 from praxia.core.errors import MismatchError, PraxiaError
 from praxia.core.types import LimitsDelay, Observation, Policy, Query
+from praxia.policies.foreign import exception_text
 from praxia.rollout.corrected import Corrects
 from praxia.rollout.faults import action_fault, decision_fault, num_sound
 from praxia.rollout.session import parse_observation
@@ -83,6 +84,7 @@ class ServedPolicy:
             exact=self._exact,
             episode=episode,
             longest_delay=self.longest_delay,
+            thinks_beside=self.thinker is not None,
         )
 
     def warm_up(self, timeout_s: float = 600.0) -> float:
@@ -93,8 +95,12 @@ class ServedPolicy:
             if self.thinker is not None:
                 query = replace(query, intent=self.thinker.submit(query).result(timeout_s))
             answer = self.worker.submit(query).result(timeout_s)
+        except PraxiaError:
+            raise
         except TimeoutError:
             raise PraxiaError(f"expected a first inference of {self.name!r} within {timeout_s:g} s, got none") from None
+        except Exception as error:  # of the thinker: a policy's own is a fault
+            raise PraxiaError(f"the policy's thinker {exception_text(error)}, at its warm-up") from error
         if answer.decision.fault is not None:
             raise PraxiaError(f"the policy {answer.decision.fault}, at its warm-up")
         return time.monotonic() - began_s

@@ -3,7 +3,6 @@
 import json
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
@@ -11,10 +10,10 @@ from typing import Any
 
 import torch
 
+from praxia.core.blank import blank_observation
 from praxia.core.files import write_atomic
 from praxia.core.types import Query
 from praxia.encoders.text import NoText
-from praxia.envs import find_family
 from praxia.evaluation.benchmarks import find_benchmark
 from praxia.evaluation.policy_entry import find_policy
 from praxia.evaluation.shuffled_intents import CONTROL
@@ -154,15 +153,13 @@ def _row(stages: Stages, arena: str, arm: _Arm) -> dict[str, Any]:
 
 
 def _slow_of_fast(folder: Path) -> float:
-    """The CPU time of a thought, on one thread, as a multiple of a fast decision's."""
+    """The CPU time of a thought, on one thread of the CPU, as a multiple of a fast decision's."""
     benchmark = find_benchmark("tabletop/moving")
-    family, task = find_family(benchmark.env), benchmark.tasks[0]
-    policy = find_policy(str(folder), benchmark, exact=True).policy
+    policy = find_policy(str(folder), benchmark, exact=True, device="cpu").policy
     assert isinstance(policy, Thinker), "the policy has two systems"
-    start = family.draw_start(task, benchmark.split, 0)
-    with closing(family.build(benchmark.spec(task))) as env:
-        env.reset(start)
-        query = Query((env.observe(policy.window.observed),), start.key, 0, 0)
+    embodiment = policy.embodiment
+    assert embodiment is not None, "it was trained on one"
+    query = Query((blank_observation(embodiment, policy.window.observed),), "cost", 0, 0)
     (intent,) = policy.think([query])
     told, carry = replace(query, intent=intent), policy.start(1)
     slow, fast = [], []

@@ -52,7 +52,8 @@ class PolicyDescription:
 
     `has_memory`: the policy carries a state from step to step, so that an episode has to begin at step 0. `exact`: it
     is asked about one observation at a time. `episode` is the key of the connection's episode, if requests name none.
-    `longest_delay` is the longest delay, in control steps, that it takes; None: any.
+    `longest_delay` is the longest delay, in control steps, that it takes; None: any. `thinks_beside`: it has two
+    systems (`rollout.thinking`), and intents arrive when they are ready, so that actions depend on the server's speed.
     """
 
     name: str
@@ -64,6 +65,7 @@ class PolicyDescription:
     exact: bool
     episode: str
     longest_delay: int | None = None
+    thinks_beside: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """A JSON object from which `from_json` builds an equal description."""
@@ -78,6 +80,7 @@ class PolicyDescription:
             "exact": self.exact,
             "episode": self.episode,
             "longest_delay": self.longest_delay,
+            "thinks_beside": self.thinks_beside,
         }
 
     @classmethod
@@ -101,6 +104,7 @@ class PolicyDescription:
                 exact=bool(value["exact"]),
                 episode=str(value["episode"]),
                 longest_delay=None if (longest := value.get("longest_delay")) is None else int(longest),
+                thinks_beside=bool(value.get("thinks_beside", False)),
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise PraxiaError(f"expected the description of a served policy, got one without {error}") from error

@@ -116,7 +116,8 @@ class RemotePolicy:
     Where the dialect does not name episodes, a row's connection is opened anew at the first step of each. `hello` is
     what the server said when its policy was identified: a connection to another policy is an error. `key_variable` is
     the environment variable with the server's key (None: it has none). `longest_delay` is the longest delay, in control
-    steps, that the policy takes (None: any, or the server does not say).
+    steps, that the policy takes (None: any, or the server does not say). `thinks_beside`: intents of two systems arrive
+    when they are ready (`PolicyDescription`).
 
     Requests of one batch are sent before the first reply is awaited, so that the server can gather them. An answer that
     is an error of the server is a fault of its episode. A connection that is lost ends the evaluation instead: rows
@@ -137,11 +138,13 @@ class RemotePolicy:
         *,
         key_variable: str | None = CLIENT_API_KEY,
         longest_delay: int | None = None,
+        thinks_beside: bool = False,
     ):
         self.address = address
         self.embodiment = embodiment
         self.window = window
         self.longest_delay = longest_delay
+        self.thinks_beside = thinks_beside
         self._dialect = dialect
         self._fingerprint = dict(fingerprint)
         self._identity = json.dumps(dialect.identity(hello))
@@ -244,6 +247,7 @@ def connect_policy(address: str, embodiment: Embodiment | None = None) -> Remote
         _identity(description),
         connection.hello,
         longest_delay=description.longest_delay,
+        thinks_beside=description.thinks_beside,
     )
 
 
