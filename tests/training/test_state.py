@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from praxia.core.errors import DataError, TrainingError
+from praxia.core.files import sha256_file
 from praxia.nn.ema import Ema
 from praxia.training import state as state_module
 from praxia.training.parts import Part
@@ -90,6 +91,21 @@ def test_a_damaged_last_state_is_reported_and_the_one_before_is_used(tmp_path, n
             caplog.messages] == [str(tmp_path / "state" / "00000009" / name)]  # fmt: skip
     save(state, 7)
     assert saved(tmp_path / "state") == ["00000005", "00000007"], "the damaged one does not count"
+
+
+@pytest.mark.parametrize("name", ["ema.safetensors", "model-00002-of-00002.safetensors"])
+def test_a_file_that_cannot_be_opened_is_damage_even_where_no_digest_tells(tmp_path, name, caplog):
+    state = make_state(tmp_path / "state", 0)
+    save(state, 5)
+    save(state, 9)
+    last = tmp_path / "state" / "00000009"
+    (last / name).write_bytes(b"nothing")
+    description = json.loads((last / "state.json").read_text())
+    if name in description["sha256"]:
+        description["sha256"][name] = sha256_file(last / name)
+        (last / "state.json").write_text(json.dumps(description))
+    assert state.load() == 5
+    assert f"{last / name} is missing or altered; this run goes on from the state before" in caplog.messages[0]
 
 
 def test_where_every_state_is_damaged_nothing_goes_on(tmp_path):

@@ -17,11 +17,11 @@ from types import EllipsisType
 from typing import Any
 
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from praxia.core.errors import TrainingError
+from praxia.core.errors import DataError, TrainingError
 from praxia.core.files import sha256_file, sync_file, sync_folder
 
 __all__ = [
@@ -85,12 +85,23 @@ class Joined:
 
 
 def open_parts(folder: Path, name: str) -> dict[str, Joined]:
-    """The tensors of `folder/NAME.safetensors`, or of its parts, by their names."""
+    """The tensors of `folder/NAME.safetensors`, or of its parts, by their names.
+
+    Raises:
+        DataError: a file cannot be read.
+    """
     pattern = re.compile(rf"{re.escape(name)}(-\d{{5}}-of-\d{{5}})?\.safetensors")
     paths = sorted(path for path in folder.iterdir() if pattern.fullmatch(path.name))
-    files = [safe_open(path, "pt") for path in paths]
+    files = [_opened(path) for path in paths]
     names = {key: [one for one in files if key in set(one.keys())] for file in files for key in file.keys()}  # noqa: SIM118
     return {key: Joined(key, having) for key, having in names.items()}
+
+
+def _opened(path: Path) -> Any:
+    try:
+        return safe_open(path, "pt")
+    except (OSError, SafetensorError) as error:
+        raise DataError(f"{path} is missing or altered") from error
 
 
 def save_files(folder: Path, copied: Copied, part: Part) -> dict[str, str]:

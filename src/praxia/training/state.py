@@ -142,15 +142,15 @@ class TrainState:
         return [int(path.name) for path in self._saved()]
 
     def _restore(self, saved: Path, all_say: Callable[[bool], bool]) -> int:
-        damage = None
+        damage, description, opened = None, {}, []
         try:
             description = self._checked(saved)
+            opened = [open_parts(saved, name) for name in ("model", "ema", *self.optimizers)]
         except DataError as error:
-            damage, description = error, {}
+            damage = error
         if not all_say(damage is None):
             raise damage or DataError(f"a file of {saved} is missing or altered, as another process found")
-        step, names = description["step"], ("model", "ema", *self.optimizers)
-        model, ema, *optimizers = [open_parts(saved, name) for name in names]
+        model, ema, *optimizers = opened
         if description.get("schema") != SCHEMA:
             model, ema = self._migrated(model), self._migrated(ema)
         weights = self.model.state_dict()
@@ -159,7 +159,7 @@ class TrainState:
         _load(self.ema.state, ema)
         for optimizer, tensors in zip(self.optimizers.values(), optimizers, strict=True):
             _load_optimizer(optimizer, tensors)
-        return step
+        return description["step"]
 
     def _checked(self, saved: Path) -> Mapping[str, Any]:
         """What describes a state, with whose SHA-256 this process's share of the files agrees.
