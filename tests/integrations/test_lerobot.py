@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import torch
 from praxia_testing import TEXTS, make_config, make_policy
-from serving_testing import ServerThread
+from serving_testing import Gated, Remembering, ServerThread
 from torch import nn
 
 import praxia
@@ -158,6 +158,31 @@ def test_a_served_policy_acts_as_in_process(plugin, folder):
         found = [policy.select_action(batch_of((0,), step))[0].numpy() for step in range(5)]
     session = praxia.load(folder, device="cpu").session(key="session/0")
     np.testing.assert_array_equal(found, [session.act(plain(0, step)) for step in range(5)])
+
+
+def test_each_row_of_a_served_policy_has_a_memory_of_its_own(plugin):
+    with ServerThread({"toy": Remembering()}) as server:
+        source = f"ws://127.0.0.1:{server.port}"
+        policy = plugin.PraxiaPolicy(plugin.PraxiaConfig(source=source, device="cpu"))
+        for _ in range(2):
+            sums = np.zeros(2, np.float32)
+            for step in range(3):
+                sums += [observed(robot, step)[1][0] for robot in (0, 1)]
+                found = policy.select_action(batch_of((0, 1), step)).numpy()
+                np.testing.assert_array_equal(found, np.stack([np.full(2, step, np.float32), sums], axis=1))
+            policy.reset()
+
+
+def test_a_row_is_not_given_to_another_policy_than_the_first(plugin):
+    with ServerThread({"toy": Gated()}) as server:
+        source = f"ws://127.0.0.1:{server.port}"
+        policy = plugin.PraxiaPolicy(plugin.PraxiaConfig(source=source, device="cpu"))
+        policy.select_action(batch_of((0,), 0))
+        server.policies[0]._identity = "another", None
+        with pytest.raises(
+            PraxiaError, match=r"expected the policy that ws://\S+ served at the beginning, got another"
+        ):
+            policy.select_action(batch_of((0, 1), 1))
 
 
 def test_it_says_what_it_sees_and_gives(plugin, folder):

@@ -21,7 +21,7 @@ from praxia.core.errors import MismatchError, PraxiaError, optional_import
 from praxia.core.types import ChunkExecution, Policy
 from praxia.data.layout import image_key
 from praxia.rollout.session import Session
-from praxia.wires.remote import connect_policy
+from praxia.wires.remote import RemotePolicy, connect_policy
 
 with optional_import("a policy of LeRobot", None):
     from lerobot.configs.policies import PreTrainedConfig  # pyright: ignore[reportMissingImports]
@@ -172,7 +172,8 @@ class PraxiaPolicy(PreTrainedPolicy):
         arrays = [*images.values(), *streams.values(), *([batch[STATE]] if STATE in batch else [])]
         num_rows = len(arrays[0]) if arrays else 1
         while len(self._sessions) < num_rows:
-            self._sessions.append(_session(self._policy, self.config, row=len(self._sessions)))
+            row = len(self._sessions)
+            self._sessions.append(_session(self._of_row(row), self.config, row))
         task = batch.get(TASK) or ""
         instructions = [task] * num_rows if isinstance(task, str) else task
         found = []
@@ -182,6 +183,18 @@ class PraxiaPolicy(PreTrainedPolicy):
             observation |= {"state": batch[STATE][row]} if STATE in batch else {}
             found.append((self._sessions[row], {**observation, "instruction": instructions[row]}))
         return found
+
+    def _of_row(self, row: int) -> Policy:
+        """The policy that acts in row `row`. What one in process remembers is in the session; a server remembers it by
+        connection, so each row has one of its own there."""
+        if row == 0 or not isinstance(self._policy, RemotePolicy):
+            return self._policy
+        policy = connect_policy(self.config.source)
+        if policy.fingerprint() != self._policy.fingerprint():
+            raise PraxiaError(
+                f"expected the policy that {self.config.source} served at the beginning, got another one: open it anew"
+            )
+        return policy
 
     def _image_feature(self, camera: str, batch: Mapping[str, Any]) -> str:
         named = self.config.cameras.get(camera)
