@@ -16,6 +16,10 @@ def test_a_world_is_measured_with_and_without_sigreg_and_on_random_data(tmp_path
     monkeypatch.setattr(module, "lewm_tworoom", lambda: small)
     found = module.worlds(tmp_path, seed=0, workers=1, scale=0.01, report=lambda *_: None, parts="tworoom")
     assert [row["model"] for row in found["rows"]] == ["lewm", "without SIGReg", "random data"]
+    assert [row["steps"] for row in found["rows"]] == [
+        json.loads((tmp_path / one / "run.json").read_text())["config"]["train"]["steps"]
+        for one in ("lewm-0", "without-sigreg-0", "random-data-0")
+    ]
     assert [row["data"] for row in found["rows"]] == ["expert", "expert", "random"]
     assert all(len(row["open_loop"]) == 5 and row["probe_r2"] <= 1 for row in found["rows"])
     assert set(found["passed"]) == {"tworoom"}
@@ -25,7 +29,12 @@ def test_a_world_is_measured_with_and_without_sigreg_and_on_random_data(tmp_path
 
 @pytest.mark.parametrize(
     ("changes", "passes"),
-    [({}, True), ({"probe_r2": 0.98}, False), ({"open_loop": [0.0] * 4 + [0.03]}, False)],
+    [
+        ({}, True),
+        ({"probe_r2": 0.98}, False),
+        ({"open_loop": [0.0] * 4 + [0.03]}, False),
+        ({"open_loop": [None] * 5}, False),
+    ],
 )
 def test_what_passes(changes, passes):
     good = {"model": "lewm", "probe_r2": 0.995, "open_loop": [0.01] * 5, "latent_std": 1.0} | changes

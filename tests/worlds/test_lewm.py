@@ -8,7 +8,9 @@ from world_testing import expect_world
 
 from praxia.checkpoint.store import load_model, load_world
 from praxia.core.errors import MismatchError
+from praxia.nn.types import Shapes
 from praxia.nn.world import World
+from praxia.recipes.worlds import lewm_tworoom
 from praxia.training import engine
 
 
@@ -130,3 +132,9 @@ def test_windows_and_encoders_that_do_not_fit_are_refused(build, data, small_run
     both = data[0].embodiments * 2
     with pytest.raises(MismatchError, match="got 2 embodiments"):
         small_run.model.make_world(build(), data[1], both, small_run.window, masked=True)
+
+
+def test_several_embodiments_are_refused_before_anything_is_built():
+    shapes = Shapes(("top",), 2, 2, ((2, 2), (3, 3)), 5, 1)
+    with pytest.raises(MismatchError, match="a latent world is of one embodiment, got data of 2"):
+        lewm_tworoom().model.build(shapes)

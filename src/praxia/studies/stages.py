@@ -51,7 +51,7 @@ class Stages:
         collection = CollectionPlan(
             benchmark.env,
             benchmark.tasks,
-            self._scaled(episodes),
+            self.scaled(episodes),
             max(map(family.horizon, benchmark.tasks)),
             seed=self.seed,
             profile=benchmark.profile,
@@ -72,7 +72,7 @@ class Stages:
         """Train the recipe on the data sets `data` in the folder `name`, or fine-tune the policy of the run
         `start_from`.
         """
-        options = replace(run.train, steps=self._scaled(run.train.steps), seed=self.seed)
+        options = replace(run.train, steps=self.scaled(run.train.steps), seed=self.seed)
         run, initial = replace(run, train=options), self.out / start_from if start_from else None
         if (self.out / name / "policy").exists():
             _expect_trained(self.out / name, run, [self.out / one for one in data], initial)
@@ -109,7 +109,7 @@ class Stages:
         sampling: Sampling | None = None,
     ) -> dict[str, Any]:
         """Evaluate the policy in the folder `policy`, or the expert (None), and return the summary."""
-        benchmark, episodes = find_benchmark(benchmark_name), self._scaled(episodes)
+        benchmark, episodes = find_benchmark(benchmark_name), self.scaled(episodes)
         policy_name = "expert" if policy is None else str(self.out / policy)
         entry = find_policy(
             policy_name, benchmark, exact=False, workers=self.workers, bind_as=bind_as, sampling=sampling
@@ -132,7 +132,8 @@ class Stages:
             report=partial(self.report, f"evaluate {name}"),
         )
 
-    def _scaled(self, number: int) -> int:
+    def scaled(self, number: int) -> int:
+        """`number`, scaled; at least 1."""
         return max(1, round(number * self.scale))
 
 

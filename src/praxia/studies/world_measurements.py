@@ -33,7 +33,8 @@ def measure_world(world: World, train: Dataset, test: Dataset, field: str, num_b
     Returns {probe_r2, open_loop, latent_std}. `probe_r2` is the R^2 on `test` of a linear map, fitted on `train`, from
     the latent of an image to the state's `field`. `open_loop` has the mean squared error of the latents imagined after
     1 to `num_blocks` strides of the executed actions, as a share of that of the baseline that nothing changes (None:
-    nothing does). `latent_std` is the standard deviation of the latents of `test`, averaged over their numbers.
+    nothing does, or no episode of `test` is that long). `latent_std` is the standard deviation of the latents of
+    `test`, averaged over their numbers.
 
     Raises:
         UnknownName: the state has no such field.
@@ -44,10 +45,14 @@ def measure_world(world: World, train: Dataset, test: Dataset, field: str, num_b
     fit_y, test_y = (one.state[:, -1, dims].astype(np.float64) for one in (fitted, seen))
     later = np.stack([_latents(world, seen.target_images, at) for at in range(num_blocks)], axis=1)
     within = np.stack(list(seen.target_image_valid.values())).all((0, 2))
-    error, unchanged = (((one - later)[within] ** 2).mean((0, 2)) for one in (_imagined(world, seen), test_x[:, None]))
+    open_loop: list[float | None] = [None] * num_blocks
+    if within.any():
+        guesses = _imagined(world, seen), test_x[:, None]
+        error, unchanged = (((one - later)[within] ** 2).mean((0, 2)) for one in guesses)
+        open_loop = [float(a / b) if b > 0 else None for a, b in zip(error, unchanged, strict=True)]
     return {
         "probe_r2": linear_r2(fit_x, fit_y, test_x, test_y),
-        "open_loop": [float(a / b) if b > 0 else None for a, b in zip(error, unchanged, strict=True)],
+        "open_loop": open_loop,
         "latent_std": float(test_x.std(0).mean()),
     }
 

@@ -99,13 +99,16 @@ def _trained(stages: Stages, model: str, data: str, run: TrainRun) -> Row:
     stages.train(folder, "lewm-tworoom", run, [data])
     world, _ = load_world(stages.out / folder)
     measured = measure_world(world, Dataset(stages.out / "expert"), Dataset(stages.out / "test"), "robot")
-    return {"model": model, "data": data, **measured, "steps": run.train.steps}
+    return {"model": model, "data": data, **measured, "steps": stages.scaled(run.train.steps)}
 
 
 def _tworoom_passes(rows: Sequence[Row]) -> bool:
     trained = [row for row in rows if row["model"] == "lewm"]
     collapsed = [row for row in rows if row["model"] == "without SIGReg"]
-    known = all(row["probe_r2"] >= PROBE_R2 and row["open_loop"][-1] <= OPEN_LOOP for row in trained)
+    known = all(
+        row["probe_r2"] >= PROBE_R2 and row["open_loop"][-1] is not None and row["open_loop"][-1] <= OPEN_LOOP
+        for row in trained
+    )
     return known and all(row["latent_std"] < COLLAPSED for row in collapsed)
 
 

@@ -30,7 +30,13 @@ class Frames:
 
 
 def frame_shapes(shapes: Shapes) -> Shapes:
-    """The shapes of one frame, for the encoder: an image of each camera, and no state."""
+    """The shapes of one frame, for the encoder: an image of each camera, and no state.
+
+    Raises:
+        MismatchError: data of several embodiments.
+    """
+    if shapes.num_embodiments != 1:
+        raise MismatchError(f"a latent world is of one embodiment, got data of {shapes.num_embodiments}")
     return replace(shapes, num_images=len(shapes.cameras), num_states=0)
 
 
