@@ -24,6 +24,9 @@ from praxia.planning.objectives import GoalDistance, Reward
 CONFIG = PlannerConfig("world", GoalDistance(goal={"state": "goal"}), CEM(samples=50), Blocks(count=3, steps=2))
 BIMODAL = find_benchmark("bimodal")
 
+# Where tests check the types of all arguments, that comes first.
+BY_HOOK = "Type-check error"
+
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
@@ -88,6 +91,30 @@ def test_what_is_no_planner_is_one_line(folder):
         entry(written(folder, solver={"type": "cen"}))
     with pytest.raises(DataError, match=r"describes no planner .*unexpected keyword"):
         entry(written(folder, horizon=3))
+    for changes, line in [
+        ({"world": 3}, "expected world to be a folder, got 3"),
+        ({"solver": {"type": "goal-path"}}, "expected solver to be a solver, got type 'goal-path'"),
+        ({"solver": {"type": ["cem"]}}, "unhashable"),
+        ({"objective": {"type": "cem"}}, "expected objective to be an objective, got type 'cem'"),
+        ({"objective": {"type": "reward", "goal": "x"}}, "no attribute 'items'"),
+        ({"objective": {"type": "reward", "goal": {"state": 3}}}, "expected names in goal, got 3"),
+        ({"blocks": {"type": "reward"}}, "expected blocks to be blocks, got type 'reward'"),
+        ({"solver": {"type": "cem", "std": "x"}}, "not supported between"),
+    ]:
+        with pytest.raises(DataError, match=rf"describes no planner (?s:.)*({line}|{BY_HOOK})"):
+            entry(written(folder, **changes))
+    (folder / "cem.json").write_text(json.dumps({"type": "cem"}))
+    with pytest.raises(DataError, match="expected type 'planner', got 'cem'"):
+        read_planner(folder / "cem.json")
+    for solver, line in [
+        ({"samples": 8.5}, "expected samples to be a whole number, got 8.5"),
+        ({"elites": True}, "expected elites to be a whole number, got True"),
+        ({"returns": "worst"}, "expected returns to be 'mean' or 'best', got 'worst'"),
+    ]:
+        with pytest.raises(PraxiaError, match=f"{line}|{BY_HOOK}"):
+            entry(written(folder, solver={"type": "cem", **solver}))
+    with pytest.raises(PraxiaError, match=f"expected count to be a whole number|{BY_HOOK}"):
+        entry(written(folder, blocks={"type": "blocks", "count": 2.5}))
     with pytest.raises(PraxiaError, match="no policy"):
         entry(written(folder, world="elsewhere"))
     save_policy(folder / "policy", make_config(), make_policy().model.state_dict())

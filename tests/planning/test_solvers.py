@@ -12,7 +12,7 @@ from praxia.planning import SOLVERS, find_solver
 from praxia.planning.cem import CEM
 from praxia.planning.gradient import Gradient
 from praxia.planning.mppi import MPPI
-from praxia.planning.solver import Bounds, Noise
+from praxia.planning.solver import Bounds, Noise, expect_counts
 
 BOUNDS = Bounds(torch.tensor([-1.0, 0.0]), torch.tensor([1.0, 10.0]))
 KEYS = [("first", 0), ("second", 5), ("third", 0)]
@@ -96,6 +96,22 @@ def test_gradients_need_a_cost_that_has_one():
         Gradient().solve(lambda candidates: candidates.detach().sum((2, 3)), plans, BOUNDS, Noise(KEYS[:1]))
 
 
+def test_a_search_leaves_an_edge_that_rounding_puts_beyond_the_range():
+    """In float32 the middle less half of this range is just below .1."""
+    narrow = Bounds(torch.tensor([0.1]), torch.tensor([0.4]))
+    assert narrow.middle - narrow.half < narrow.low
+    seen = []
+
+    def cost(plans):
+        seen.append(plans.detach())
+        return (plans - 0.25).square().sum((2, 3))
+
+    solver = Gradient(samples=1, iterations=60)
+    plan = solver.solve(cost, torch.full((1, 1, 1), 0.1), narrow, Noise(KEYS[:1]))
+    assert abs(float(plan) - 0.25) < 0.01
+    assert all((narrow.low <= one).all() for one in (*seen, plan)), "a plan beyond the range"
+
+
 def test_the_worlds_weights_get_no_gradient():
     weight = torch.ones((), requires_grad=True)
     plans = BOUNDS.middle.expand(1, *SHAPE)
@@ -113,6 +129,8 @@ def test_the_worlds_weights_get_no_gradient():
         lambda: MPPI(samples=32),
         lambda: MPPI(temperature=0.0),
         lambda: Gradient(samples=0),
+        lambda: expect_counts(samples=8.5),
+        lambda: expect_counts(samples=True),
         lambda: Gradient(learning_rate=-1.0),
     ],
 )

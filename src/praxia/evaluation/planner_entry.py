@@ -57,15 +57,32 @@ def read_planner(path: Path) -> PlannerConfig:
     """
     try:
         value = json.loads(path.read_text())
-        config = config_from_json(value, _find)
-    except (ValueError, KeyError, TypeError) as error:
+        config = _planner_of(config_from_json(value, _find))
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         if isinstance(error, PraxiaError):
             raise
         raise DataError(
             f'{path} describes no planner ({error}); `praxia plan --json` prints one as its "planner"'
         ) from error
-    assert isinstance(config, PlannerConfig), config
     return config if config.world == SIMULATOR else replace(config, world=str(path.parent / config.world))
+
+
+def _planner_of(config: Config) -> PlannerConfig:
+    """The config as a planner, whose parts are of their kinds: JSON says what is where, not what belongs there.
+
+    Raises:
+        TypeError: names what is something else.
+    """
+    if not isinstance(config, PlannerConfig):
+        raise TypeError(f"expected type 'planner', got {config.tag!r}")
+    kinds = {"world": (str, "a folder"), "objective": (Objective, "an objective"), "solver": (Solver, "a solver")}
+    for name, (kind, what) in {**kinds, "blocks": (Blocks, "blocks")}.items():
+        if not isinstance(value := getattr(config, name), kind):
+            got = f"type {value.tag!r}" if isinstance(value, Config) else repr(value)
+            raise TypeError(f"expected {name} to be {what}, got {got}")
+    if unnamed := [one for pair in config.objective.goal.items() for one in pair if not isinstance(one, str)]:
+        raise TypeError(f"expected names in goal, got {unnamed[0]!r}")
+    return config
 
 
 def _find(tag: str) -> type[Config]:

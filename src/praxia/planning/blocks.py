@@ -11,7 +11,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from praxia.core.config import Config
-from praxia.core.errors import expect_positive
+from praxia.planning.solver import expect_counts
 
 __all__ = ["Blocks"]
 
@@ -28,7 +28,7 @@ class Blocks(Config):
     Without it every plan has `count` blocks.
 
     Raises:
-        PraxiaError: fewer than 1 block or step.
+        PraxiaError: fewer than 1 block or step, or a part of one.
     """
 
     tag: ClassVar[str] = "blocks"
@@ -38,7 +38,7 @@ class Blocks(Config):
     shrink: bool = False
 
     def __post_init__(self) -> None:
-        expect_positive(count=self.count, steps=self.steps)
+        expect_counts(count=self.count, steps=self.steps)
 
     @property
     def num_free(self) -> int:

@@ -7,8 +7,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from praxia.core.errors import PraxiaError, expect_positive
-from praxia.planning.solver import Bounds, Cost, Noise, Solver, around, expect_above_zero, finite
+from praxia.core.errors import PraxiaError
+from praxia.planning.solver import Bounds, Cost, Noise, Solver, around, expect_above_zero, expect_counts, finite
 
 __all__ = ["CEM"]
 
@@ -21,7 +21,8 @@ class CEM(Solver):
     first spread is a share of it in place of a standard deviation of the data.
 
     Raises:
-        PraxiaError: fewer than 1 iteration or elite, as many elites as samples, or a spread that is not above 0.
+        PraxiaError: fewer than 1 iteration or elite or a part of one, as many elites as samples, a spread that is not
+            above 0, or something else to return.
     """
 
     tag: ClassVar[str] = "cem"
@@ -36,10 +37,12 @@ class CEM(Solver):
     """The mean of the last elites, or the best candidate of all: safer where good plans are of several kinds."""
 
     def __post_init__(self) -> None:
-        expect_positive(iterations=self.iterations, elites=self.elites)
+        expect_counts(samples=self.samples, iterations=self.iterations, elites=self.elites)
         expect_above_zero(std=self.std)
         if not self.elites < self.samples:
             raise PraxiaError(f"expected fewer elites than the {self.samples} samples, got {self.elites}")
+        if self.returns not in ("mean", "best"):
+            raise PraxiaError(f"expected returns to be 'mean' or 'best', got {self.returns!r}")
 
     def solve(self, cost: Cost, guess: Float[Tensor, "B H V"], bounds: Bounds, noise: Noise) -> Float[Tensor, "B H V"]:
         """See `Solver.solve`."""

@@ -7,8 +7,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from praxia.core.errors import MismatchError, expect_positive
-from praxia.planning.solver import Bounds, Cost, Noise, Solver, around, expect_above_zero, finite
+from praxia.core.errors import MismatchError
+from praxia.planning.solver import Bounds, Cost, Noise, Solver, around, expect_above_zero, expect_counts, finite
 
 __all__ = ["Gradient"]
 
@@ -21,7 +21,7 @@ class Gradient(Solver):
     DINO-WM's planner of this kind takes plain gradient steps from one beginning.
 
     Raises:
-        PraxiaError: fewer than 1 beginning or step, or a learning rate or spread that is not above 0.
+        PraxiaError: fewer than 1 beginning or step or a part of one, or a learning rate or spread that is not above 0.
     """
 
     tag: ClassVar[str] = "gradient"
@@ -35,7 +35,7 @@ class Gradient(Solver):
     """Standard deviation of the draws, in halves of the declared range."""
 
     def __post_init__(self) -> None:
-        expect_positive(samples=self.samples, iterations=self.iterations)
+        expect_counts(samples=self.samples, iterations=self.iterations)
         expect_above_zero(learning_rate=self.learning_rate, std=self.std)
 
     def solve(self, cost: Cost, guess: Float[Tensor, "B H V"], bounds: Bounds, noise: Noise) -> Float[Tensor, "B H V"]:
@@ -52,7 +52,9 @@ class Gradient(Solver):
         best, lowest = guess, guess.new_full((len(guess),), torch.inf)
         for left in reversed(range(self.iterations + 1)):
             with torch.enable_grad():
-                plans = bounds.clip(bounds.middle + unit * scaled)
+                raw = bounds.middle + unit * scaled
+                # Rounding puts a plan at an edge just beyond it, where a clip has no gradient: clip values alone.
+                plans = raw + (bounds.clip(raw) - raw).detach()
                 costs = cost(plans)
                 if not costs.requires_grad:
                     raise MismatchError("the gradient solver needs a differentiable world, got costs without one")

@@ -7,8 +7,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from praxia.core.errors import PraxiaError, expect_positive
-from praxia.planning.solver import Bounds, Cost, Noise, Solver, around, expect_above_zero, finite
+from praxia.core.errors import PraxiaError
+from praxia.planning.solver import Bounds, Cost, Noise, Solver, around, expect_above_zero, expect_counts, finite
 
 __all__ = ["MPPI", "path_integral_weights"]
 
@@ -20,8 +20,8 @@ class MPPI(Solver):
     Deviations from TD-MPC2: no candidates of a policy; the plan is the weighted mean in place of a drawn elite.
 
     Raises:
-        PraxiaError: fewer than 1 iteration or elite, more elites than samples, or a temperature or spread that is not
-            above 0.
+        PraxiaError: fewer than 1 iteration or elite or a part of one, more elites than samples, or a temperature or
+            spread that is not above 0.
     """
 
     tag: ClassVar[str] = "mppi"
@@ -39,7 +39,7 @@ class MPPI(Solver):
     """The smallest later."""
 
     def __post_init__(self) -> None:
-        expect_positive(iterations=self.iterations, elites=self.elites)
+        expect_counts(samples=self.samples, iterations=self.iterations, elites=self.elites)
         expect_above_zero(temperature=self.temperature, std=self.std, min_std=self.min_std)
         if self.elites > self.samples:
             raise PraxiaError(f"expected at most as many elites as the {self.samples} samples, got {self.elites}")

@@ -14,10 +14,10 @@ from torch import Tensor
 
 from praxia.core.config import Config
 from praxia.core.embodiment import Embodiment
-from praxia.core.errors import MismatchError, PraxiaError
+from praxia.core.errors import MismatchError, PraxiaError, expect_positive
 from praxia.core.keys import generator
 
-__all__ = ["Bounds", "Cost", "Noise", "Solver", "around", "expect_above_zero", "finite"]
+__all__ = ["Bounds", "Cost", "Noise", "Solver", "around", "expect_above_zero", "expect_counts", "finite"]
 
 # The cost of each candidate; a candidate's depends on no other.
 Cost = Callable[[Float[Tensor, "B N H V"]], Float[Tensor, "B N"]]
@@ -109,3 +109,11 @@ def expect_above_zero(**numbers: float) -> None:
     for name, number in numbers.items():
         if not number > 0:
             raise PraxiaError(f"expected {name} above 0, got {number:g}")
+
+
+def expect_counts(**numbers: object) -> None:
+    """Raises PraxiaError for the first of `numbers` that is no whole number, as JSON can have it, or below 1."""
+    for name, number in numbers.items():
+        if not isinstance(number, int) or isinstance(number, bool):
+            raise PraxiaError(f"expected {name} to be a whole number, got {number!r}")
+        expect_positive(**{name: number})
