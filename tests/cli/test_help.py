@@ -14,6 +14,7 @@ import praxia
 from praxia.cli import arguments, data
 from praxia.cli.data import edit
 from praxia.cli.main import OTHER_NAMES, VERBS, main
+from praxia.evaluation.benchmarks import find_benchmark
 
 SUBVERBS = {
     "data": data.VERBS,
@@ -101,6 +102,8 @@ def test_every_verb_has_an_example_that_parses(verb, help_of, monkeypatch):
 
     monkeypatch.setattr(arguments.tyro, "cli", parse_and_stop)
     words = shlex.split(example)
+    if "--benchmark" in words:
+        find_benchmark(words[words.index("--benchmark") + 1])
     assert words[: 1 + len(verb.split())] == ["praxia", *verb.split()]
     with pytest.raises(ParsedArguments):
         main(words[1:])

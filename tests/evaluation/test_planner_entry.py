@@ -19,6 +19,7 @@ from praxia.evaluation.policy_entry import find_policy
 from praxia.evaluation.policy_resolver import PlannerFile, resolve_policy
 from praxia.planning.blocks import Blocks
 from praxia.planning.cem import CEM
+from praxia.planning.gradient import Gradient
 from praxia.planning.objectives import GoalDistance, Reward
 
 CONFIG = PlannerConfig("world", GoalDistance(goal={"state": "goal"}), CEM(samples=50), Blocks(count=3, steps=2))
@@ -75,7 +76,7 @@ def test_its_hash_is_of_all_that_can_change_an_action(folder, tmp_path):
         entry(written(folder, replace(CONFIG, solver=CEM(samples=51)))).policy_sha256,
         entry(written(folder, replace(CONFIG, blocks=Blocks(count=4, steps=2)))).policy_sha256,
         entry(written(folder, replace(CONFIG, objective=GoalDistance(goal={"state": "home"})))).policy_sha256,
-        entry(written(folder, replace(CONFIG, world="simulator"))).policy_sha256,
+        entry(written(folder, replace(CONFIG, world="simulator", objective=Reward()))).policy_sha256,
     ]
     save_world(folder / "faster", 0.2)
     others.append(entry(written(folder, replace(CONFIG, world="faster"))).policy_sha256)
@@ -122,6 +123,8 @@ def test_what_is_no_planner_is_one_line(folder):
         entry(written(folder, world="policy"))
     with pytest.raises(MismatchError, match="multiple of 2 control steps"):
         entry(written(folder, replace(CONFIG, blocks=Blocks(count=2, steps=3))))
+    with pytest.raises(MismatchError, match="'gradient' needs a differentiable world, which no simulator is"):
+        entry(written(folder, replace(CONFIG, world="simulator", objective=Reward(), solver=Gradient())))
     with pytest.raises(PraxiaError, match="--as expects"):
         entry(written(folder), bind_as="point")
     with pytest.raises(PraxiaError, match="--steps expects"):

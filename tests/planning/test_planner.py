@@ -15,8 +15,8 @@ from praxia.core.window import Window
 from praxia.planning.blocks import Blocks
 from praxia.planning.cem import CEM
 from praxia.planning.gradient import Gradient
-from praxia.planning.objectives import GoalDistance
-from praxia.planning.planner import Planner
+from praxia.planning.objectives import GoalDistance, GoalPath, Reward
+from praxia.planning.planner import MAX_TOKENS, Planner
 from praxia.planning.solver import Solver
 
 BLOCKS = Blocks(count=3, steps=2)
@@ -31,7 +31,7 @@ def query(state=(0.0, 0.0), goal=(0.3, -0.15), *, key="episode", step=0, row=0, 
 
 
 def planner(**options):
-    return Planner(PointWorld(), GOAL, **({"solver": SOLVER, "blocks": BLOCKS} | options))
+    return Planner(PointWorld(), **({"objective": GOAL, "solver": SOLVER, "blocks": BLOCKS} | options))
 
 
 def plan(policy, *queries, carry=None):
@@ -63,6 +63,46 @@ def test_a_plan_depends_on_its_episode_and_step_alone():
         np.testing.assert_array_equal(plan(policy, one)[0][0], chunk)
     assert not np.array_equal(plan(policy, query(key="fourth"))[0][0], together[0])
     np.testing.assert_array_equal(plan(planner(max_rows=7), *queries)[0], together)
+
+
+@dataclass(frozen=True)
+class TokensState:
+    """A moment of `N` tokens, all alike."""
+
+    position: torch.Tensor
+    N = 100
+
+    @property
+    def latent(self):
+        return self.position[:, None].expand(-1, self.N, -1)
+
+    def rows(self, index):
+        return TokensState(self.position[index])
+
+
+class TokensWorld(PointWorld):
+    """The point in many tokens, which remembers how many candidates it had at once."""
+
+    def __init__(self):
+        self.batches = []
+
+    def start(self, queries):
+        return TokensState(super().start(queries).position)
+
+    def imagine(self, state, actions):
+        self.batches.append(len(actions))
+        found = super().imagine(state, actions)
+        latents = found.latents.expand(-1, -1, TokensState.N, -1)
+        return replace(found, latents=latents, state=TokensState(found.state.position))
+
+
+def test_the_tokens_that_a_world_has_at_once_are_bounded():
+    queries = [query(row=row, key=str(row)) for row in range(4)]
+    world, free = TokensWorld(), TokensWorld()
+    found, _ = plan(Planner(world, GOAL, SOLVER, BLOCKS), *queries)
+    expected, _ = plan(Planner(free, GOAL, SOLVER, BLOCKS, max_rows=1000), *queries)
+    np.testing.assert_array_equal(found, expected)
+    assert max(world.batches) == MAX_TOKENS // TokensState.N < max(free.batches) == 400
 
 
 @dataclass(frozen=True)
@@ -116,6 +156,28 @@ def test_what_does_not_fit_is_refused():
         planner(blocks=Blocks(count=3, steps=3))
     with pytest.raises(MismatchError, match=r"expected the goal of 'state', got that of 'image\.top'"):
         Planner(PointWorld(), GoalDistance(goal={"image.top": "image.goal"}), SOLVER, BLOCKS)
+
+    with pytest.raises(MismatchError, match=r"needs a world that predicts rewards.*use 'goal-distance'"):
+        Planner(PointWorld(), Reward(), SOLVER, BLOCKS)
+    with pytest.raises(MismatchError, match="'goal-path' needs a goal, got none"):
+        Planner(PointWorld(), GoalPath(), SOLVER, BLOCKS)
+
+    class Known(PointWorld):
+        privileged = rewards = True
+
+    Planner(Known(), Reward(), SOLVER, BLOCKS)
+    for objective in (GOAL, GoalDistance(), Reward(goal={"state": "goal"})):
+        with pytest.raises(MismatchError, match="this world reads the simulator's present state"):
+            Planner(Known(), objective, SOLVER, BLOCKS)
+
+    class OneCamera(PointWorld):
+        window = Window({"image.top": (0,)}, horizon=4)
+
+    for shown in ("goal", "", "state"):
+        with pytest.raises(MismatchError, match=r"goal of 'image\.top' to be shown by an image, such as"):
+            Planner(OneCamera(), GoalDistance(goal={"image.top": shown}), SOLVER, BLOCKS)
+    with pytest.raises(MismatchError, match=r"to be shown by no image, got 'image\.goal'"):
+        planner(objective=GoalDistance(goal={"state": "image.goal"}))
 
     class TwoCameras(PointWorld):
         window = Window({"image.top": (0,), "image.side": (0,)}, horizon=4)

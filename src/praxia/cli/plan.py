@@ -88,7 +88,7 @@ def run(arguments: list[str]) -> dict[str, Any]:
         PlanArguments,
         arguments,
         "praxia plan",
-        example="praxia plan runs/world --benchmark two-room --solver cem --out runs/plan.jsonl",
+        example="praxia plan runs/world --benchmark tworoom --solver cem --out runs/plan.jsonl",
     )
     from praxia.core.config import config_to_json
     from praxia.evaluation.benchmarks import find_benchmark
@@ -131,12 +131,17 @@ def _planner(options: PlanArguments, world: "World") -> "PlannerConfig":
     objective = find_objective(options.objective or ("reward" if in_simulator else "goal-distance"))()
     if options.goal is not None:
         pairs = [name.partition("=") for name in names_of(options.goal)]
+        if wrong := ["".join(pair) for pair in pairs if not (pair[0] and pair[2])]:
+            raise PraxiaError(f"expected --goal SEEN=GOAL, such as image.top=image.goal, got {wrong[0]!r}")
         objective = replace(objective, goal={seen: shown for seen, _, shown in pairs})
-    elif objective.tag.startswith("goal-") and len(cameras := world.window.cameras) == 1:
+    elif objective.needs_goal and not in_simulator and len(cameras := world.window.cameras) == 1:
         objective = replace(objective, goal={f"image.{cameras[0]}": "image.goal"})
-    steps = options.block_steps or (5 if in_simulator else world.stride)
+    default = 5 if in_simulator else world.stride
+    steps = default if options.block_steps is None else options.block_steps
     blocks = Blocks(options.blocks, steps, options.repeat, options.shrink)
-    return PlannerConfig(options.world, objective, _solver(options), blocks)
+    # Absolute, because a planner's file takes a relative folder as relative to itself.
+    folder = SIMULATOR if in_simulator else str(Path(options.world).resolve())
+    return PlannerConfig(folder, objective, _solver(options), blocks)
 
 
 def _solver(options: PlanArguments) -> "Solver":

@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 
 from praxia.checkpoint.store import load_world
 from praxia.core.config import Config, config_from_json, config_to_json
-from praxia.core.errors import DataError, PraxiaError
+from praxia.core.errors import DataError, MismatchError, PraxiaError
 from praxia.core.keys import canonical_json
 from praxia.core.registry import names
 from praxia.core.simulator import expect_simulator
@@ -125,6 +125,10 @@ def planner_entry(config: PlannerConfig, opened: OpenWorld, benchmark: Benchmark
     Raises:
         MismatchError: solver, objective, blocks and world do not fit each other.
     """
+    if config.world == SIMULATOR and config.solver.needs_gradient:
+        raise MismatchError(
+            f"the solver {config.solver.tag!r} needs a differentiable world, which no simulator is; use cem or mppi"
+        )
     limit_torch(threads)
     planner = Planner(opened.world, config.objective, config.solver, config.blocks, device=opened.device)
     essence = {**config_to_json(config), "world": opened.identity}

@@ -64,7 +64,16 @@ class PolicyEntry:
         return revealing(family) if self.reveals else family
 
     def evaluation(self, episodes: int, **options: Any) -> Evaluation:
-        """Its evaluation with so many `episodes` per task. `options` are other fields of `Evaluation`."""
+        """Its evaluation with so many `episodes` per task. `options` are other fields of `Evaluation`.
+
+        Raises:
+            PraxiaError: other images for a planner that sees none, because it plans in the simulator.
+        """
+        if self.reveals and options.get("control") == "swapped-image":
+            raise PraxiaError(
+                "--control swapped-image expects a policy that sees images, got a planner in the simulator itself;"
+                " leave it out"
+            )
         return Evaluation(
             self.benchmark,
             self.policy_sha256,

@@ -25,6 +25,7 @@ class Gradient(Solver):
     """
 
     tag: ClassVar[str] = "gradient"
+    needs_gradient: ClassVar[bool] = True
     samples: int = 8
     """Beginnings: the guess, and normal draws around it."""
     iterations: int = 50

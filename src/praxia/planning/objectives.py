@@ -16,7 +16,7 @@ from praxia.core.config import Config
 from praxia.core.errors import MismatchError
 from praxia.nn.world import Imagined
 
-__all__ = ["GoalDistance", "GoalPath", "Objective", "Reward"]
+__all__ = ["GoalDistance", "GoalPath", "Objective", "Reward", "no_goal"]
 
 
 @dataclass(frozen=True)
@@ -25,9 +25,11 @@ class Objective(Config, ABC):
 
     `goal` says how the observation shows the goal: the name under which each modality of the goal is observed, by the
     modality of the world's window, such as {"image.top": "image.goal"}. Without any there is no goal. A state that is
-    not among them is the present one.
+    not among them is the present one. `needs_goal` and `needs_reward` say what there is no cost without.
     """
 
+    needs_goal: ClassVar[bool] = False
+    needs_reward: ClassVar[bool] = False
     goal: Mapping[str, str] = field(default_factory=dict, kw_only=True)
 
     @abstractmethod
@@ -40,6 +42,7 @@ class GoalDistance(Objective):
     """The mean squared distance from the goal's latent after the last step (LeWM, DINO-WM)."""
 
     tag: ClassVar[str] = "goal-distance"
+    needs_goal: ClassVar[bool] = True
 
     def cost(self, imagined: Imagined, goal: Float[Tensor, "B N D"] | None) -> Float[Tensor, " B"]:
         return (imagined.latents[:, -1] - _expect(goal, self)).square().mean((1, 2))
@@ -50,6 +53,7 @@ class GoalPath(Objective):
     """The sum over all moments of the mean squared distance from the goal's latent: the sooner there, the better."""
 
     tag: ClassVar[str] = "goal-path"
+    needs_goal: ClassVar[bool] = True
 
     def cost(self, imagined: Imagined, goal: Float[Tensor, "B N D"] | None) -> Float[Tensor, " B"]:
         return (imagined.latents - _expect(goal, self)[:, None]).square().mean((2, 3)).sum(1)
@@ -60,6 +64,7 @@ class Reward(Objective):
     """Minus the sum of the rewards up to the task's end, in a world that predicts them."""
 
     tag: ClassVar[str] = "reward"
+    needs_reward: ClassVar[bool] = True
 
     def cost(self, imagined: Imagined, goal: Float[Tensor, "B N D"] | None) -> Float[Tensor, " B"]:
         reward, terminated = imagined.reward, imagined.terminated
@@ -73,8 +78,13 @@ class Reward(Objective):
 
 def _expect(goal: Float[Tensor, "B N D"] | None, objective: Objective) -> Float[Tensor, "B N D"]:
     if goal is None:
-        raise MismatchError(
-            f"the objective {objective.tag!r} needs a goal, got none: name how the goal is observed, such as"
-            ' {"image.top": "image.goal"}'
-        )
+        raise no_goal(objective)
     return goal
+
+
+def no_goal(objective: Objective) -> MismatchError:
+    """That the objective needs a goal."""
+    return MismatchError(
+        f"the objective {objective.tag!r} needs a goal, got none: name how the goal is observed, such as"
+        ' {"image.top": "image.goal"}'
+    )

@@ -19,10 +19,13 @@ from praxia.core.types import Decision, Observation, Query
 from praxia.core.window import Window
 from praxia.nn.world import World, WorldState
 from praxia.planning.blocks import Blocks
-from praxia.planning.objectives import Objective
+from praxia.planning.objectives import Objective, no_goal
 from praxia.planning.solver import Bounds, Cost, Noise, Solver
 
-__all__ = ["LastPlan", "Planner", "ReadsPrivileged"]
+__all__ = ["MAX_TOKENS", "LastPlan", "Planner", "PredictsReward", "ReadsPrivileged"]
+
+# Tokens of all candidates' frames that the world has at once, where nothing else is said: some hundred megabytes.
+MAX_TOKENS = 1 << 14
 
 
 @runtime_checkable
@@ -30,6 +33,13 @@ class ReadsPrivileged(Protocol):
     """A world that reads the simulator's privileged state, if `privileged` says so. Others read observations alone."""
 
     privileged: bool
+
+
+@runtime_checkable
+class PredictsReward(Protocol):
+    """A world whose imagined futures have rewards, if `rewards` says so. Others have none."""
+
+    rewards: bool
 
 
 @dataclass(frozen=True)
@@ -51,12 +61,13 @@ class Planner:
     control. The search begins with what is left of the last plan, which is all that the carry holds. Actions that are
     already committed to, under a delay, are the first of every candidate. Noise depends on the episode and the step.
 
-    All candidates of all rows are one batch of the world, at most `max_rows` (None: any number) at a time: where that
-    needs too much memory.
+    All candidates of all rows are one batch of the world, at most `max_rows` at a time (None: as many as have
+    `MAX_TOKENS` tokens), so that memory does not grow with them. Gradients need the memory of all.
 
     Raises:
-        MismatchError: blocks that are no multiple of the world's stride, an action without a declared range, or a goal
-            that is not of just what the world sees.
+        MismatchError: blocks that are no multiple of the world's stride, an action without a declared range, a goal
+            that is not of just what the world sees, or is none where the objective needs one, or a world that gives
+            the objective no reward.
     """
 
     def __init__(
@@ -75,6 +86,7 @@ class Planner:
         self.blocks = blocks or Blocks()
         self.device = torch.device(device)
         self.privileged = isinstance(world, ReadsPrivileged) and world.privileged
+        self._expect_objective()
         self.window = self._window()
         self._max_rows = max_rows
         self._bounds = Bounds.of(world.embodiment, device)
@@ -84,9 +96,29 @@ class Planner:
                 f" {self.blocks.steps}"
             )
 
+    def _expect_objective(self) -> None:
+        """Refuse an objective that nothing in this world can serve."""
+        world, objective = self.world, self.objective
+        if objective.needs_reward and not (isinstance(world, PredictsReward) and world.rewards):
+            raise MismatchError(
+                f"the objective {objective.tag!r} needs a world that predicts rewards, got one that does not; use"
+                " 'goal-distance'"
+            )
+        if self.privileged and (objective.goal or objective.needs_goal):
+            raise MismatchError(
+                f"the objective {objective.tag!r} needs the goal as the world sees it, but this world reads the"
+                " simulator's present state, not what is observed; use 'reward', without a goal"
+            )
+        if objective.needs_goal and not objective.goal:
+            raise no_goal(objective)
+
     def _window(self) -> Window:
         """What the world sees, and the goal."""
         seen, goal = self.world.window.observation_steps, self.objective.goal
+        for name, shown in goal.items():
+            if (kind := name.startswith("image.")) != shown.startswith("image."):
+                what = 'an image, such as "image.goal"' if kind else "no image"
+                raise MismatchError(f"expected the goal of {name!r} to be shown by {what}, got {shown!r}")
         if unseen := [name for name in goal if name not in seen]:
             raise MismatchError(f"expected the goal of {' or '.join(map(repr, seen))}, got that of {unseen[0]!r}")
         if goal and (missing := [name for name in seen if name not in goal and name not in ("state", "action")]):
@@ -149,7 +181,7 @@ class Planner:
         def cost(plans: Float[Tensor, "B N H V"]) -> Float[Tensor, "B N"]:
             actions = _with_committed(self.blocks.actions(plans), committed).flatten(0, 1)
             candidates = torch.arange(len(actions), device=self.device)
-            parts = candidates.split(self._max_rows or len(actions))
+            parts = candidates.split(self._max_rows or max(1, MAX_TOKENS // state.latent.shape[1]))
             row = candidates // plans.shape[1]
             costs = [self._cost_of(state, goal, row[part], actions[part]) for part in parts]
             return torch.cat(costs).unflatten(0, plans.shape[:2])

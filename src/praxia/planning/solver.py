@@ -6,6 +6,7 @@ Axes: B rows (one per episode), N candidates, H blocks, V numbers of a block.
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -80,7 +81,12 @@ class Noise:
 
 @dataclass(frozen=True)
 class Solver(Config, ABC):
-    """Searches plans of least cost. It has no state and no weights, so it is its own config, registered by its tag."""
+    """Searches plans of least cost. It has no state and no weights, so it is its own config, registered by its tag.
+
+    With `needs_gradient` it searches in differentiable worlds alone.
+    """
+
+    needs_gradient: ClassVar[bool] = False
 
     @abstractmethod
     def solve(self, cost: Cost, guess: Float[Tensor, "B H V"], bounds: Bounds, noise: Noise) -> Float[Tensor, "B H V"]:

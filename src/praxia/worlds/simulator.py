@@ -55,6 +55,7 @@ class SimulatorWorld:
     """
 
     privileged = True
+    rewards = True
 
     def __init__(
         self,
