@@ -10,6 +10,11 @@ from praxia.checkpoint.store import load_model, load_world
 from praxia.core.errors import MismatchError
 from praxia.nn.types import Shapes
 from praxia.nn.world import World
+from praxia.planning.blocks import Blocks
+from praxia.planning.cem import CEM
+from praxia.planning.gradient import Gradient
+from praxia.planning.objectives import GoalDistance
+from praxia.planning.planner import Planner
 from praxia.recipes.worlds import lewm_tworoom
 from praxia.training import engine
 
@@ -33,6 +38,33 @@ def test_a_world_keeps_what_the_interface_promises(world):
     expect_world(world, present_queries(3), actions)
     with pytest.raises(MismatchError, match="expected a multiple of 5 actions, got 7"):
         world.imagine(world.start(present_queries(1)), actions[:1, :7])
+
+
+@pytest.mark.parametrize(
+    "solver", [CEM(samples=24, iterations=3, elites=4, returns="best"), Gradient(samples=4, iterations=5)]
+)
+def test_a_planner_finds_a_plan_that_brings_the_latent_nearer_to_the_goals(world, solver):
+    """The distances are computed anew, for each row alone and from the images themselves."""
+    goal = GoalDistance(goal={"image.top": "image.goal"})
+    planner = Planner(world, goal, solver, Blocks(count=2, steps=5), max_rows=10)
+    shown, ends = present_queries(3), present_queries(6)[3:]
+    queries = [
+        replace(
+            one, history=(replace(now := one.history[0], images={**now.images, "goal": end.history[0].images["top"]}),)
+        )
+        for one, end in zip(shown, ends, strict=True)
+    ]
+    decisions, _ = planner.act(queries, planner.start(3))
+    assert planner.window.cameras == ("top", "goal")
+
+    def distance(row, actions):
+        found = world.imagine(world.start([shown[row]]), actions[None]).latents[:, -1]
+        return float((found - world.start([ends[row]]).latent).square().mean())
+
+    for row, decision in enumerate(decisions):
+        assert decision.chunk.shape == (10, 2)
+        assert np.abs(decision.chunk).max() <= 1
+        assert distance(row, torch.from_numpy(decision.chunk)) < distance(row, torch.zeros(10, 2))
 
 
 def test_actions_have_gradients_which_are_those_of_differences(world):
