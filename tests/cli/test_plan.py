@@ -77,7 +77,8 @@ def test_what_options_alone_forbid_is_refused_before_a_file_is_begun(capsys, tmp
         (("--goal", "state=state"), "this world reads the simulator's present state"),
         (("--goal", "image.top"), "expected --goal SEEN=GOAL, such as image.top=image.goal, got 'image.top'"),
         (("--solver", "gradient"), "needs a differentiable world"),
-        (("--block-steps", "0"), "expected --steps of at least 1, got 0"),
+        (("--blocks", "0"), "expected --blocks of at least 1, got 0"),
+        (("--block-steps", "0"), "expected --block-steps of at least 1, got 0"),
     ]:
         assert run("plan", "simulator", *WHERE, *options, *out) == 2
         assert line in json.loads(capsys.readouterr().out)["error"]

@@ -100,6 +100,7 @@ def test_what_is_no_planner_is_one_line(folder):
         ({"objective": {"type": "reward", "goal": "x"}}, "no attribute 'items'"),
         ({"objective": {"type": "reward", "goal": {"state": 3}}}, "expected names in goal, got 3"),
         ({"blocks": {"type": "reward"}}, "expected blocks to be blocks, got type 'reward'"),
+        ({"blocks": {"type": "blocks", "repeat": "no"}}, "expected repeat to be true or false, got 'no'"),
         ({"solver": {"type": "cem", "std": "x"}}, "not supported between"),
     ]:
         with pytest.raises(DataError, match=rf"describes no planner (?s:.)*({line}|{BY_HOOK})"):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import tyro
 
 from praxia.cli.arguments import command_line, names_of, parse
-from praxia.core.errors import PraxiaError
+from praxia.core.errors import PraxiaError, expect_positive
 from praxia.core.process import available_cores
 from praxia.studio.console import STDERR, counting
 
@@ -138,6 +138,7 @@ def _planner(options: PlanArguments, world: "World") -> "PlannerConfig":
         objective = replace(objective, goal={f"image.{cameras[0]}": "image.goal"})
     default = 5 if in_simulator else world.stride
     steps = default if options.block_steps is None else options.block_steps
+    expect_positive(**{"blocks": options.blocks, "block-steps": steps})
     blocks = Blocks(options.blocks, steps, options.repeat, options.shrink)
     # Absolute, because a planner's file takes a relative folder as relative to itself.
     folder = SIMULATOR if in_simulator else str(Path(options.world).resolve())

@@ -82,6 +82,9 @@ def _planner_of(config: Config) -> PlannerConfig:
             raise TypeError(f"expected {name} to be {what}, got {got}")
     if unnamed := [one for pair in config.objective.goal.items() for one in pair if not isinstance(one, str)]:
         raise TypeError(f"expected names in goal, got {unnamed[0]!r}")
+    for name in ("repeat", "shrink"):
+        if not isinstance(value := getattr(config.blocks, name), bool):
+            raise TypeError(f"expected {name} to be true or false, got {value!r}")
     return config
 
 
