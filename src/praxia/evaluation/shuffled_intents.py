@@ -69,13 +69,10 @@ def expect_thinker(policy: Policy, evaluation: Evaluation) -> None:
 
 
 def controlled(policy: Policy, evaluation: Evaluation, family: EnvFamily) -> Policy:
-    """The policy under the evaluation's control, where that disturbs the policy and not the environment.
-
-    Raises as `expect_thinker`.
-    """
-    expect_thinker(policy, evaluation)
-    if evaluation.control != CONTROL or not isinstance(policy, Thinker):
+    """The policy, which fits (`expect_thinker`), under a control that disturbs it and not the environment."""
+    if evaluation.control != CONTROL:
         return policy
+    assert isinstance(policy, Thinker), "its intents are to be shuffled"
     # In a process of its own: OpenGL and CUDA in one can crash it.
     seen = partial(_first_observations, evaluation.benchmark, family, STARTS, policy.window.observed)
     return ShuffledIntents(policy, policy, run_in_subprocess(seen))
