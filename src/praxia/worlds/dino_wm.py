@@ -11,7 +11,7 @@ from torch import Tensor
 from praxia.core.errors import MismatchError
 from praxia.nn.layers import masked_mean
 from praxia.nn.types import Batch, Context, Shapes
-from praxia.worlds.frames import encoded, frame_shapes, frames_of
+from praxia.worlds.frames import encoded, frame_shapes, frames_of, num_transitions, seen_frames
 from praxia.worlds.latent import LatentConfig, LatentModel
 from praxia.worlds.predictor import Predictor
 
@@ -70,12 +70,11 @@ class DinoWMModel(LatentModel):
 
     def num_valid(self, batch: Batch) -> Int[Tensor, ""]:
         """The number of transitions that the loss is the mean of."""
-        return frames_of(batch, self.cameras, self.config.stride).transition_valid.sum()
+        return num_transitions(batch, self.cameras, self.config.stride)
 
     def encode(self, batch: Batch) -> Float[Tensor, "B T N D"]:
         """See `LatentModel.encode`."""
-        valid = torch.stack([batch.image_valid[name] for name in self.cameras]).all(0)
-        return self._latents(batch, {name: batch.images[name] for name in self.cameras}, valid)
+        return self._latents(batch, *seen_frames(batch, self.cameras))
 
     def predict(
         self, latents: Float[Tensor, "B T N D"], valid: Bool[Tensor, "B T"], blocks: Float[Tensor, "B T E"]

@@ -3,17 +3,17 @@
 Axes: B batch, T frames (those seen, then targets), K stride, A action dims, M frames that are valid, N tokens, D width.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import torch
-from jaxtyping import Bool, Float, UInt8
+from jaxtyping import Bool, Float, Int, UInt8
 from torch import Tensor
 
 from praxia.core.errors import MismatchError
 from praxia.nn.types import Batch, Context, Encoder, Shapes
 
-__all__ = ["Frames", "encoded", "frame_shapes", "frames_of"]
+__all__ = ["Frames", "encoded", "frame_shapes", "frames_of", "num_transitions", "seen_frames"]
 
 
 @dataclass(frozen=True)
@@ -47,22 +47,51 @@ def frames_of(batch: Batch, cameras: tuple[str, ...], stride: int) -> Frames:
         MismatchError: as many actions do not lead from the first frame to the last.
     """
     images = {name: _joined(batch.images[name], batch.target_images.get(name)) for name in cameras}
+    valid = _frame_valid(batch, cameras)
+    parts = _actions(batch, valid.shape[1] - 1, stride)
+    actions = torch.cat([torch.where(ok[..., None], action, 0.0) for action, ok in parts], dim=1)
+    blocks = actions.unflatten(1, (-1, stride)).flatten(2)
+    return Frames(images, valid, blocks, _transition_valid(valid, parts, stride))
+
+
+def num_transitions(batch: Batch, cameras: tuple[str, ...], stride: int) -> Int[Tensor, ""]:
+    """How many transitions of the frames of a batch are valid. Raises as `frames_of`."""
+    valid = _frame_valid(batch, cameras)
+    return _transition_valid(valid, _actions(batch, valid.shape[1] - 1, stride), stride).sum()
+
+
+def seen_frames(
+    batch: Batch, cameras: tuple[str, ...]
+) -> tuple[Mapping[str, UInt8[Tensor, "B T C _ _"]], Bool[Tensor, "B T"]]:
+    """The frames that were seen, without targets: images by camera, and where those of all cameras are valid."""
+    valid = torch.stack([batch.image_valid[name] for name in cameras]).all(0)
+    return {name: batch.images[name] for name in cameras}, valid
+
+
+def _frame_valid(batch: Batch, cameras: tuple[str, ...]) -> Bool[Tensor, "B T"]:
     each = [_joined(batch.image_valid[name], batch.target_image_valid.get(name)) for name in cameras]
-    valid = torch.stack(each).all(0)
-    num_blocks = valid.shape[1] - 1
+    return torch.stack(each).all(0)
+
+
+def _actions(batch: Batch, num_blocks: int, stride: int) -> list[tuple[Tensor, Tensor]]:
+    """Past actions and those ahead, as far as there are any, and where they are valid: `num_blocks` of `stride`."""
     parts = [(batch.past_action, batch.past_action_valid), (batch.action, batch.action_valid)]
-    actions = [torch.where(ok[..., None], action, 0.0) for action, ok in parts if action is not None and ok is not None]
-    action_valid = [ok for _, ok in parts if ok is not None]
-    num_actions = sum(one.shape[1] for one in actions)
+    found = [(action, ok) for action, ok in parts if action is not None and ok is not None]
+    num_actions = sum(action.shape[1] for action, _ in found)
     if num_actions != num_blocks * stride:
         raise MismatchError(
             f"expected a window with {num_blocks * stride} actions, past and ahead, for {num_blocks + 1} frames at a"
             f" stride of {stride}, got {num_actions}; for example images at (-{stride}, 0), actions at -{stride} to -1,"
             f" a horizon of {stride} and targets at ({stride},)"
         )
-    blocks = torch.cat(actions, dim=1).unflatten(1, (num_blocks, stride)).flatten(2)
-    acted = torch.cat(action_valid, dim=1).unflatten(1, (num_blocks, stride)).all(2)
-    return Frames(images, valid, blocks, acted & valid[:, 1:] & valid[:, :-1])
+    return found
+
+
+def _transition_valid(
+    valid: Bool[Tensor, "B T"], actions: Sequence[tuple[Tensor, Tensor]], stride: int
+) -> Bool[Tensor, "B _"]:
+    acted = torch.cat([ok for _, ok in actions], dim=1).unflatten(1, (-1, stride)).all(2)
+    return acted & valid[:, 1:] & valid[:, :-1]
 
 
 def encoded(
