@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from praxia.core.errors import MismatchError
 from praxia.nn.precision import bf16_arithmetic
+from praxia.nn.pretrained import begin_with, finish_with
 from praxia.nn.types import AnswersQuestions, Batch, Encoder, HasBackbone, Head, Pretrained
 
 __all__ = ["EncoderHeadModel", "predict"]
@@ -27,13 +28,7 @@ class EncoderHeadModel(nn.Module):
 
     def begin(self, weights: Mapping[str, Tensor] | None) -> None:
         """Load `weights`, or (None) the public ones that the encoder names, and freeze or adapt as its config says."""
-        public = self.encoder if isinstance(self.encoder, Pretrained) else None
-        if weights is not None:
-            self.load_state_dict(dict(weights))
-        elif public is not None:
-            public.load()
-        if public is not None:
-            public.adapt()
+        begin_with(self, self.encoder, weights)
 
     @property
     def finish_changes(self) -> bool:
@@ -42,11 +37,7 @@ class EncoderHeadModel(nn.Module):
 
     def finish(self, weights: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
         """Trained `weights` with adapters merged, under the names from before training. The model then holds them."""
-        if not isinstance(self.encoder, Pretrained):
-            return weights
-        self.load_state_dict(dict(weights))
-        self.encoder.merge()
-        return self.state_dict()
+        return finish_with(self, self.encoder, weights)
 
     def loss(self, batch: Batch, generator: torch.Generator) -> tuple[Float[Tensor, ""], dict[str, Tensor]]:
         """A scalar and its metrics; randomness comes from `generator`. A VQA batch trains the language model alone."""

@@ -25,8 +25,9 @@ from praxia.core.types import Decision, Query, Sampling
 from praxia.core.window import Window
 from praxia.encoders.intent import IntentText, Slow
 from praxia.nn.precision import bf16_arithmetic
+from praxia.nn.pretrained import begin_with, finish_with
 from praxia.nn.trainable import ModelConfig
-from praxia.nn.types import Batch, EncoderConfig, HasBackbone, Pretrained, Shapes
+from praxia.nn.types import Batch, Encoder, EncoderConfig, HasBackbone, Pretrained, Shapes
 from praxia.policies.encoder_head import EncoderHead, EncoderHeadPolicy, HasPromptTokenizer
 from praxia.policies.encoder_head_model import EncoderHeadModel
 from praxia.policies.interface import TrainedPolicy
@@ -210,34 +211,25 @@ class DualModel(nn.Module):
 
     def begin(self, weights: Mapping[str, Tensor] | None) -> None:
         """Load `weights`, or (None) the public ones of the slow part, and freeze or adapt that as its config says."""
-        if weights is not None:
-            self.load_state_dict(dict(weights))
-        elif self._public is not None:
-            self._public.load()
-        if self._public is not None:
-            self._public.adapt()
+        begin_with(self, self._slow_encoder, weights)
 
     @property
     def finish_changes(self) -> bool:
         """Whether there are adapters to merge."""
-        return self._public is not None
+        return isinstance(self._slow_encoder, Pretrained)
 
     def finish(self, weights: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
         """Trained `weights` with adapters merged, under the names from before training. The model then holds them."""
-        if self._public is None:
-            return weights
-        self.load_state_dict(dict(weights))
-        self._public.merge()
-        return self.state_dict()
+        return finish_with(self, self._slow_encoder, weights)
 
     @property
-    def _public(self) -> Pretrained | None:
-        """The slow part's encoder, if it has public weights."""
-        return self.slow.encoder if self.slow is not None and isinstance(self.slow.encoder, Pretrained) else None
+    def _slow_encoder(self) -> Encoder | None:
+        """None: the first layers of the fast part's encoder write intents."""
+        return None if self.slow is None else self.slow.encoder
 
     def backbone_parameters(self) -> Iterator[nn.Parameter]:
         """Those of the slow part's backbone; none where it has no such model."""
-        encoder = None if self.slow is None else self.slow.encoder
+        encoder = self._slow_encoder
         return encoder.backbone_parameters() if isinstance(encoder, HasBackbone) else iter(())
 
     def think(self, batch: Batch) -> Float[Tensor, "B N D"]:

@@ -18,6 +18,7 @@ from praxia.core.embodiment import Embodiment
 from praxia.core.errors import MismatchError
 from praxia.core.types import Query
 from praxia.core.window import Window
+from praxia.nn.pretrained import begin_with, finish_with
 from praxia.nn.queries import stack_queries, to_batch
 from praxia.nn.stack import AttentionConfig
 from praxia.nn.trainable import ModelConfig
@@ -109,13 +110,7 @@ class LatentModel(nn.Module, ABC):
 
     def begin(self, weights: Mapping[str, Tensor] | None) -> None:
         """Load `weights`, or (None) the public ones that the encoder names, and freeze or adapt as its config says."""
-        public = self.encoder if isinstance(self.encoder, Pretrained) else None
-        if weights is not None:
-            self.load_state_dict(dict(weights))
-        elif public is not None:
-            public.load()
-        if public is not None:
-            public.adapt()
+        begin_with(self, self.encoder, weights)
 
     @property
     def finish_changes(self) -> bool:
@@ -124,11 +119,7 @@ class LatentModel(nn.Module, ABC):
 
     def finish(self, weights: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
         """Trained `weights` with adapters merged, under the names from before training. The model then holds them."""
-        if not isinstance(self.encoder, Pretrained):
-            return weights
-        self.load_state_dict(dict(weights))
-        self.encoder.merge()
-        return self.state_dict()
+        return finish_with(self, self.encoder, weights)
 
 
 @dataclass(frozen=True)
