@@ -1,7 +1,7 @@
 """A world as planners and evaluations see it: it starts from observations and imagines what actions lead to.
 
-Axes: B rows, R chosen rows, H actions, A action dims, K imagined moments, N tokens, D width. A planner knows no network
-and a world no planner: both know this interface. A simulator can be behind it as well as a learned model.
+Axes: B rows, R chosen rows, H actions, A action dims, K imagined timesteps, N tokens, D width. A planner knows no
+network and a world no planner: both know this interface. A simulator can be behind it as well as a learned model.
 """
 
 from collections.abc import Sequence
@@ -20,11 +20,11 @@ __all__ = ["Imagined", "World", "WorldState"]
 
 @runtime_checkable
 class WorldState(Protocol):
-    """What a world believes of B episodes at one moment. Opaque but for its latent, and never changed."""
+    """What a world believes of B episodes at one timestep. Opaque but for its latent, and never changed."""
 
     @property
     def latent(self) -> Float[Tensor, "B N D"]:
-        """The moment as N tokens, in which equal moments are near each other; N is 1 where one vector describes it."""
+        """The timestep as N tokens, in which equal ones are near each other; N is 1 where one vector describes it."""
         ...
 
     def rows(self, index: Int[Tensor, " R"]) -> "WorldState":
@@ -36,8 +36,8 @@ class WorldState(Protocol):
 class Imagined:
     """What followed: the latent after every `World.stride` actions, and the state after the last, to go on from.
 
-    `reward` and `terminated` are those of the steps that lead to each moment, the sum and whether the task ended in any
-    of them or before. None: the world knows none.
+    `reward` and `terminated` are those of the steps that lead to each timestep, the sum and whether the task ended in
+    any of them or before. None: the world knows none.
     """
 
     latents: Float[Tensor, "B K N D"]
@@ -65,7 +65,7 @@ class World(Protocol):
 
     @property
     def stride(self) -> int:
-        """The control steps from one imagined moment to the next. `imagine` takes a multiple of as many actions."""
+        """The control steps from one imagined timestep to the next. `imagine` takes a multiple of as many actions."""
         ...
 
     def start(self, queries: Sequence[Query]) -> WorldState:
@@ -76,7 +76,7 @@ class World(Protocol):
         ...
 
     def imagine(self, state: WorldState, actions: Float[Tensor, "B H A"]) -> Imagined:
-        """What `actions`, in declared units, lead to, K = H / stride moments. The world is not changed.
+        """What `actions`, in declared units, lead to, K = H / stride timesteps. The world is not changed.
 
         Learned worlds have gradients with respect to `actions` and to the state.
         """

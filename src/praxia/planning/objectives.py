@@ -1,6 +1,6 @@
 """Objectives: what an imagined future costs. They are no part of a world, so one world serves any of them.
 
-Axes: B rows, K imagined moments, N tokens, D width.
+Axes: B rows, K imagined timesteps, N tokens, D width.
 """
 
 from abc import ABC, abstractmethod
@@ -50,7 +50,7 @@ class GoalDistance(Objective):
 
 @dataclass(frozen=True)
 class GoalPath(Objective):
-    """The sum over all moments of the mean squared distance from the goal's latent: the sooner there, the better."""
+    """The sum over all timesteps of the mean squared distance from the goal's latent: the sooner, the better."""
 
     tag: ClassVar[str] = "goal-path"
     needs_goal: ClassVar[bool] = True

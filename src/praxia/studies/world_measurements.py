@@ -1,6 +1,6 @@
 """What a world knows, measured on recorded episodes through its interface alone: a linear probe, open-loop error.
 
-Axes: M frames, F numbers of a latent, P numbers of a state, B windows, K imagined moments.
+Axes: M frames, F numbers of a latent, P numbers of a state, B windows, K imagined timesteps.
 """
 
 from collections.abc import Mapping, Sequence

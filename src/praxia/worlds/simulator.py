@@ -19,7 +19,7 @@ __all__ = ["SimulatorState", "SimulatorWorld"]
 
 
 @dataclass(frozen=True)
-class Moment:
+class EpisodeState:
     """One row: the snapshot of an episode, and whether it is over."""
 
     start: Start
@@ -31,11 +31,11 @@ class Moment:
 class SimulatorState:
     """See `nn.world.WorldState`. The latent is the simulator's privileged state, one token of its numbers."""
 
-    moments: tuple[Moment, ...]
+    episodes: tuple[EpisodeState, ...]
     latent: Float[Tensor, "B 1 P"]
 
     def rows(self, index: Int[Tensor, " R"]) -> "SimulatorState":
-        return SimulatorState(tuple(self.moments[row] for row in index.tolist()), self.latent[index.cpu()])
+        return SimulatorState(tuple(self.episodes[row] for row in index.tolist()), self.latent[index.cpu()])
 
 
 class SimulatorWorld:
@@ -46,7 +46,7 @@ class SimulatorWorld:
     has one for each task.
 
     An episode that is over stays as it is. Rewards are the environment's, summed over a stride; or, with a `cost` of
-    the privileged state, minus the cost of each moment, also of those after the end, so that ending is no gain.
+    the privileged state, minus the cost of each timestep, also of those after the end, so that ending is no gain.
 
     Nothing is observed, so that nothing is rendered, and nothing has a gradient.
 
@@ -82,28 +82,30 @@ class SimulatorWorld:
         Raises:
             MismatchError: a query without one.
         """
-        moments = tuple(Moment(*revealed(query.privileged)) for query in queries)
+        episodes = tuple(EpisodeState(*revealed(query.privileged)) for query in queries)
         layout = self.env.privileged_layout
         latents = [flat_privileged(query.privileged or {}, layout) for query in queries]
-        return SimulatorState(moments, _tensor(latents)[:, None])
+        return SimulatorState(episodes, _tensor(latents)[:, None])
 
     def imagine(self, state: WorldState, actions: Float[Tensor, "B H A"]) -> Imagined:
         """What the simulator does. Commands are float32, as those of a policy."""
         assert isinstance(state, SimulatorState), type(state)
         commands = actions.detach().cpu().numpy().astype(np.float32)
-        futures = [self._follow(*row) for row in zip(state.moments, state.latent, commands, strict=True)]
+        futures = [self._follow(*row) for row in zip(state.episodes, state.latent, commands, strict=True)]
         latents = torch.stack([one.latents for one in futures])
         return Imagined(
             latents[:, :, None],
-            SimulatorState(tuple(one.moment for one in futures), latents[:, -1:]),
+            SimulatorState(tuple(one.episode for one in futures), latents[:, -1:]),
             _tensor([one.rewards for one in futures]),
             None if self._cost is not None else torch.tensor([one.is_over for one in futures]),
         )
 
-    def _follow(self, moment: Moment, latent: Float[Tensor, "1 P"], commands: Float[np.ndarray, "H A"]) -> "_Future":
+    def _follow(
+        self, episode: EpisodeState, latent: Float[Tensor, "1 P"], commands: Float[np.ndarray, "H A"]
+    ) -> "_Future":
         """One row's future, at every stride."""
-        self._restore(moment)
-        is_over, latents, rewards, overs = moment.is_over, list[Tensor](), list[float](), list[bool]()
+        self._restore(episode)
+        is_over, latents, rewards, overs = episode.is_over, list[Tensor](), list[float](), list[bool]()
         for block in commands.reshape(-1, self.stride, commands.shape[1]):
             reward = 0.0
             for command in block:
@@ -114,19 +116,19 @@ class SimulatorWorld:
             latents.append(_tensor(flat_privileged(known, self.env.privileged_layout)))
             rewards.append(reward if self._cost is None else -self._cost(known))
             overs.append(is_over)
-        return _Future(Moment(moment.start, self.env.snapshot(), is_over), torch.stack(latents), rewards, overs)
+        return _Future(EpisodeState(episode.start, self.env.snapshot(), is_over), torch.stack(latents), rewards, overs)
 
-    def _restore(self, moment: Moment) -> None:
-        if self._current != moment.start:
-            self.env = self._tasks.get(moment.start.task, self.env)
-            self.env.reset(moment.start)
-            self._current = moment.start
-        self.env.restore(moment.snapshot)
+    def _restore(self, episode: EpisodeState) -> None:
+        if self._current != episode.start:
+            self.env = self._tasks.get(episode.start.task, self.env)
+            self.env.reset(episode.start)
+            self._current = episode.start
+        self.env.restore(episode.snapshot)
 
 
 @dataclass(frozen=True)
 class _Future:
-    moment: Moment
+    episode: EpisodeState
     latents: Float[Tensor, "K P"]
     rewards: list[float]
     is_over: list[bool]
