@@ -37,13 +37,14 @@ class Imagined:
     """What followed: the latent after every `World.stride` actions, and the state after the last, to go on from.
 
     `reward` and `terminated` are those of the steps that lead to each timestep, the sum and whether the task ended in
-    any of them or before. None: the world knows none.
+    any of them or before; `success`, whether it held after any of them. None: the world knows none.
     """
 
     latents: Float[Tensor, "B K N D"]
     state: WorldState
     reward: Float[Tensor, "B K"] | None = None
     terminated: Bool[Tensor, "B K"] | None = None
+    success: Bool[Tensor, "B K"] | None = None
 
 
 @runtime_checkable

@@ -11,7 +11,7 @@ from torch import Tensor
 from praxia.core.embodiment import Embodiment
 from praxia.core.errors import expect_positive
 from praxia.core.simulator import flat_privileged, revealed
-from praxia.core.types import Query, Simulator, Start
+from praxia.core.types import Observation, Query, Simulator, Start
 from praxia.core.window import Window
 from praxia.nn.world import Imagined, WorldState
 
@@ -48,7 +48,7 @@ class SimulatorWorld:
     An episode that is over stays as it is. Rewards are the environment's, summed over a stride; or, with a `cost` of
     the privileged state, minus the cost of each timestep, also of those after the end, so that ending is no gain.
 
-    Nothing is observed, so that nothing is rendered, and nothing has a gradient.
+    Nothing is rendered until `observe` is called, and nothing has a gradient. It is its own `worlds.env.Decoder`.
 
     Raises:
         PraxiaError: a stride below 1.
@@ -76,6 +76,16 @@ class SimulatorWorld:
     def embodiment(self) -> Embodiment:
         return self.env.embodiment
 
+    @property
+    def cameras(self) -> tuple[str, ...]:
+        """The cameras and streams that `observe` shows: all of the simulator's."""
+        return tuple(one.name for one in (*self.embodiment.cameras, *self.embodiment.streams))
+
+    def observe(self, state: WorldState, first: Sequence[Observation], cameras: Sequence[str]) -> Sequence[Observation]:
+        """What the simulator shows in each row's state. `first` is not needed."""
+        assert isinstance(state, SimulatorState), type(state)
+        return [self._observed(episode, cameras) for episode in state.episodes]
+
     def start(self, queries: Sequence[Query]) -> SimulatorState:
         """The state of each query's snapshot.
 
@@ -98,6 +108,7 @@ class SimulatorWorld:
             SimulatorState(tuple(one.episode for one in futures), latents[:, -1:]),
             _tensor([one.rewards for one in futures]),
             None if self._cost is not None else torch.tensor([one.is_over for one in futures]),
+            torch.tensor([one.succeeded for one in futures]),
         )
 
     def _follow(
@@ -105,18 +116,26 @@ class SimulatorWorld:
     ) -> "_Future":
         """One row's future, at every stride."""
         self._restore(episode)
-        is_over, latents, rewards, overs = episode.is_over, list[Tensor](), list[float](), list[bool]()
+        is_over, latents, rewards = episode.is_over, list[Tensor](), list[float]()
+        overs, successes = list[bool](), list[bool]()
         for block in commands.reshape(-1, self.stride, commands.shape[1]):
-            reward = 0.0
+            reward, success = 0.0, False
             for command in block:
                 if not is_over:
                     outcome = self.env.command(command)
                     reward, is_over = reward + outcome.reward, outcome.terminated or outcome.truncated
+                    success = success or bool(outcome.success)
             known = self.env.privileged()
             latents.append(_tensor(flat_privileged(known, self.env.privileged_layout)))
             rewards.append(reward if self._cost is None else -self._cost(known))
             overs.append(is_over)
-        return _Future(EpisodeState(episode.start, self.env.snapshot(), is_over), torch.stack(latents), rewards, overs)
+            successes.append(success)
+        after = EpisodeState(episode.start, self.env.snapshot(), is_over)
+        return _Future(after, torch.stack(latents), rewards, overs, successes)
+
+    def _observed(self, episode: EpisodeState, cameras: Sequence[str]) -> Observation:
+        self._restore(episode)
+        return self.env.observe(cameras)
 
     def _restore(self, episode: EpisodeState) -> None:
         if self._current != episode.start:
@@ -132,6 +151,7 @@ class _Future:
     latents: Float[Tensor, "K P"]
     rewards: list[float]
     is_over: list[bool]
+    succeeded: list[bool]
 
 
 def _tensor(values: object) -> Tensor:
