@@ -19,6 +19,7 @@ from praxia.core.config import Config, config_from_json, config_to_json
 from praxia.core.embodiment import Embodiment
 from praxia.core.errors import DataError, PraxiaError, UnknownName
 from praxia.core.files import sha256_file, staged_folder
+from praxia.core.labelling import ActionLabeller
 from praxia.core.registry import lookup, names
 from praxia.core.types import Sampling
 from praxia.core.window import Window
@@ -32,7 +33,7 @@ from praxia.nn.world import World
 from praxia.policies import MODELS
 from praxia.policies.interface import HasSampling, MakesPolicy, TrainedPolicy
 from praxia.transforms.chain import Transforms
-from praxia.worlds.interface import MakesWorld
+from praxia.worlds.interface import MakesLabeller, MakesWorld
 
 __all__ = [
     "SCHEMA",
@@ -40,6 +41,7 @@ __all__ = [
     "expect_policy",
     "find_config",
     "load_bound_policy",
+    "load_labeller",
     "load_model",
     "load_policy",
     "load_weights",
@@ -309,3 +311,18 @@ def load_world(path: Path, device: str = "cpu") -> tuple[World, PolicyIdentity]:
         raise PraxiaError(f"expected a world at {path}, got a model of type {tag!r}; `praxia info {path}` describes it")
     parts = (config.transforms, config.embodiments, config.window)
     return config.model.make_world(model, *parts, masked=config.masked), identity
+
+
+def load_labeller(path: Path, device: str = "cpu") -> tuple[ActionLabeller, PolicyIdentity]:
+    """A model that reads actions from video, on `device`, and its identity.
+
+    Raises as `read_config` and `load_weights` do, and PraxiaError for a model that does not.
+    """
+    model, config, identity = load_model(path, device)
+    if not isinstance(config.model, MakesLabeller):
+        tag = config.model.tag
+        raise PraxiaError(
+            f"expected an inverse dynamics model at {path}, got a model of type {tag!r}; `praxia train idm-tabletop` "
+            "makes one"
+        )
+    return config.model.make_labeller(model, config.transforms, config.embodiments, config.window), identity

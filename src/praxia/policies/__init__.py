@@ -5,5 +5,6 @@ MODELS = {
     "dual": "praxia.policies.two_systems:Dual",
     "dino-wm": "praxia.worlds.dino_wm:DinoWM",
     "encoder-head": "praxia.policies.encoder_head:EncoderHead",
+    "inverse-dynamics": "praxia.worlds.inverse_dynamics:InverseDynamics",
     "lewm": "praxia.worlds.lewm:LeWM",
 }

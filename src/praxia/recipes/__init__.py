@@ -47,6 +47,7 @@ RECIPES = {
     "gr00t-n1-published": "praxia.recipes.vla_published:gr00t_n1_published",
     "helix-tabletop": "praxia.recipes.two_systems:helix_tabletop",
     "helix-tabletop-embodiments": "praxia.recipes.two_systems:helix_tabletop_embodiments",
+    "idm-tabletop": "praxia.recipes.inverse_dynamics:idm_tabletop",
     "octo": "praxia.recipes.known:octo",
     "octo-published": "praxia.recipes.known_published:octo_published",
     "lewm-tworoom": "praxia.recipes.worlds:lewm_tworoom",

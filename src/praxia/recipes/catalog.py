@@ -74,6 +74,7 @@ CATALOG = {
     "flow-language-free-tabletop-heads": _benchmark("tabletop", 1.2, "the control without instructions"),
     "oft-tabletop-heads": _benchmark("tabletop", 1.6, "the comparison of heads"),
     "regression-tabletop-heads": _benchmark("tabletop", 0.9, "the comparison of heads"),
+    "idm-tabletop": _benchmark("tabletop", 0.5, "actions for video: what led from frame to frame"),
     "lewm-tworoom": _benchmark("tworoom", 0.6, "a model of the world: what actions lead to"),
     "diffusion-pusht": _benchmark("pusht", 4.2, "the comparison of heads"),
     "diffusion-unet-pusht": _benchmark("pusht", 1.6, "the comparison of heads"),

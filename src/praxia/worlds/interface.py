@@ -1,15 +1,16 @@
-"""What the store asks of a model that becomes a world, beside what it asks of any model."""
+"""What the store asks of a model that becomes a world, or labels video, beside what it asks of any model."""
 
 from typing import Protocol, runtime_checkable
 
 from torch import nn
 
 from praxia.core.embodiment import Embodiment
+from praxia.core.labelling import ActionLabeller
 from praxia.core.window import Window
 from praxia.nn.world import World
 from praxia.transforms.chain import Transforms
 
-__all__ = ["MakesWorld"]
+__all__ = ["MakesLabeller", "MakesWorld"]
 
 
 @runtime_checkable
@@ -26,4 +27,19 @@ class MakesWorld(Protocol):
         masked: bool,
     ) -> World:
         """The world of a model that the config has built; see `checkpoint.store.PolicyConfig`."""
+        ...
+
+
+@runtime_checkable
+class MakesLabeller(Protocol):
+    """The config of a model that reads actions from video (`core.labelling`)."""
+
+    def make_labeller(
+        self,
+        model: nn.Module,
+        transforms: Transforms,
+        embodiments: tuple[Embodiment, ...],
+        window: Window,
+    ) -> ActionLabeller:
+        """The labeller of a model that the config has built; see `checkpoint.store.PolicyConfig`."""
         ...
