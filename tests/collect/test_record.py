@@ -1,10 +1,13 @@
 """A rollout of any policy as an episode of a data set, also where its chunks are executed for several steps."""
 
+import json
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow.parquet as pq
 from toy_collection import EMBODIMENT, MisbehavingEnv, build
 from toy_world import job
 
@@ -16,9 +19,10 @@ from praxia.data.finalize import finalize
 from praxia.data.recording import begin_recording
 from praxia.data.staging import stage_episode
 from praxia.dataloader.windows import Windows
+from praxia.datatools.check.dataset import check
 from praxia.rollout.loop import rollout
 from praxia.rollout.slots import LocalSlots
-from praxia.rollout.types import Recording
+from praxia.rollout.types import Recording, Trajectory
 
 
 class Counting:
@@ -63,3 +67,53 @@ def test_extras_labels_and_images_inside_chunks_are_recorded_and_read_back(tmp_p
     windows = Windows(dataset, Window({"state": (0,)}, 3, extras=("complementary_info.value", "actor")), [0])
     read = windows.read(np.arange(20)).extras["complementary_info.value"][:, :, 0]
     np.testing.assert_allclose(read[:18], np.stack([expected[at : at + 3] for at in range(18)]), rtol=1e-6)
+
+
+class Corrected(Counting):
+    """A policy from which a person takes over at every third decision."""
+
+    def act(self, queries: Any, carry: int) -> tuple[list[Decision], int]:
+        decisions, after = super().act(queries, carry)
+        actor = "person" if carry % 3 == 2 else "policy"
+        return [replace(decision, extras={}, actor=actor) for decision in decisions], after
+
+
+def run(policy: Any, number: int) -> Trajectory:
+    with closing(LocalSlots(1, build)) as slots:
+        (trajectory,) = rollout(
+            policy,
+            slots,
+            [job(number, size=16, goal=100.0)],
+            execution=ChunkExecution(2),
+            horizon=12,
+            embodiment=EMBODIMENT,
+            recording=Recording(("front",), every_step=True),
+        )
+    return trajectory
+
+
+def test_interventions_and_the_key_of_the_noise_are_columns(tmp_path: Path):
+    """Also beside episodes that an earlier version staged, which have neither."""
+    begin_recording(tmp_path, {})
+    trajectories = [run(Corrected(), number) for number in (0, 1)]
+    stage_episode(tmp_path, 0, to_episode(trajectories[0], EMBODIMENT, 0.0, False))
+    old = to_episode(trajectories[1], EMBODIMENT, 0.0, False)
+    stage_episode(tmp_path, 1, replace(old, extras={}, actors=(), provenance={}))
+    finalize(tmp_path, EMBODIMENT, {})
+    dataset = Dataset(tmp_path)
+    taken_over = np.tile([False] * 4 + [True] * 2, 2)
+    np.testing.assert_array_equal(dataset.column("intervention")[:12, 0], taken_over)
+    np.testing.assert_array_equal(dataset.column("actor")[:12, 0], 2 * taken_over)
+    assert not dataset.column("intervention")[12:].any()
+    assert not dataset.column("actor")[12:].any()
+    (file,) = (tmp_path / "data").glob("*/*.parquet")
+    keys = pq.read_table(file)["noise_key"].to_pylist()
+    assert keys == [trajectories[0].job.key] * 12 + [""] * 12
+    assert "noise_key" not in json.loads((tmp_path / "meta" / "stats.json").read_text())
+    assert check(tmp_path)["ok"]
+
+
+def test_nobody_intervenes_where_the_expert_drives():
+    episode = to_episode(run(Counting(), 0), EMBODIMENT, 0.0, False, driver="expert")
+    assert not episode.extras["intervention"].any()
+    assert set(episode.actors) == {"expert"}

@@ -1,11 +1,12 @@
 import pickle
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from praxia.core.errors import UnknownName
+from praxia.core.errors import MismatchError, UnknownName
 from praxia.core.simulator import expect_simulator, flat_privileged
 from praxia.core.types import EnvSpec
 from praxia.envs import ENVS, find_family
@@ -64,6 +65,42 @@ def test_privileged_state_has_the_declared_layout(name: str):
     # Only texts are left out.
     assert {key for key, value in known.items() if value.dtype.kind != "U"} == set(env.privileged_layout)
     env.close()
+
+
+@pytest.mark.parametrize("name", list(ENVS))
+def test_every_family_declares_its_rewards(name: str):
+    family = find_family(name)
+    for task in family.train_tasks:
+        about = family.reward(EnvSpec(name, task))
+        assert about.low < about.high
+        assert about.horizon >= family.horizon(task)
+
+
+@pytest.mark.parametrize("name", ["bimodal", "metaworld", "pusht", "tabletop-gantry", "tworoom"])
+def test_rewards_are_as_declared(name: str):
+    """Under random actions: every reward within its range, nothing terminated without a reason, at most the horizon."""
+    family = find_family(name)
+    task = family.train_tasks[0]
+    assert family.rewards is not None
+    declared = family.rewards(task)
+    assert family.reward(EnvSpec(name, task)) is not None
+    for reward in declared:
+        spec = EnvSpec(name, task, options={"reward": reward} if len(declared) > 1 else {})
+        about = family.reward(spec)
+        assert about == declared[reward]
+        env, rng = family.build(spec), np.random.default_rng(0)
+        env.reset(family.draw_start(task, "test", 0))
+        low, high = env.embodiment.action_range
+        outcomes = [env.command(rng.uniform(low, high).astype(np.float32)) for _ in range(40)]
+        assert all(about.low <= outcome.reward <= about.high for outcome in outcomes)
+        assert about.terminates or not any(outcome.terminated for outcome in outcomes)
+        assert len(outcomes) < about.horizon
+        env.close()
+
+
+def test_a_family_without_rewards_is_refused():
+    with pytest.raises(MismatchError, match="expected a declaration of the rewards of 'bimodal'"):
+        replace(find_family("bimodal"), rewards=None).reward(EnvSpec("bimodal", "pass"))
 
 
 @pytest.mark.gl

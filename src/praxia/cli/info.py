@@ -1,6 +1,6 @@
 """`praxia info PATH`, and the lists of benchmarks and tasks."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -29,7 +29,7 @@ class InfoArguments:
     policies: bool = False
     """List what `praxia eval` takes beside the folders of trained policies."""
     tasks: Annotated[str | None, tyro.conf.arg(metavar="ENV")] = None
-    """List the tasks of an environment family, such as metaworld, with their instructions."""
+    """List the tasks of an environment family, such as metaworld, with their instructions and rewards."""
     json: bool = False
     """Print one JSON object on stdout."""
 
@@ -101,10 +101,15 @@ def _sizes(benchmark: "Benchmark") -> str:
 def _tasks(env: str, as_json: bool) -> dict[str, Any]:
     from praxia.envs import find_family
 
-    instructions = dict(find_family(env).instructions)
+    family = find_family(env)
+    instructions, declared = dict(family.instructions), family.rewards or (lambda task: {})
     if not as_json:
         print("\n".join(f"{name:28s} {text}" for name, text in instructions.items()))
-    return {"tasks": instructions}
+        for name, one in declared(family.train_tasks[0]).items():
+            ends = f"; terminates: {one.terminates}" if one.terminates else ""
+            print(f"\nreward {name}, {one.low:.3g} to {one.high:.3g} a step\n  {one.meaning}{ends}")
+    rewards = {task: {name: asdict(one) for name, one in declared(task).items()} for task in instructions}
+    return {"tasks": instructions, "rewards": rewards}
 
 
 def _describe(path: Path) -> dict[str, Any]:

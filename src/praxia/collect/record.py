@@ -8,8 +8,9 @@ import numpy as np
 from praxia.collect.plan import CollectionPlan
 from praxia.core.embodiment import Embodiment
 from praxia.core.errors import MismatchError, RecordingError
-from praxia.core.types import ChunkExecution, Policy, VectorEnv
+from praxia.core.types import Actor, ChunkExecution, Policy, VectorEnv
 from praxia.data.episode import Episode
+from praxia.data.features import INTERVENTION
 from praxia.data.recorder import EpisodeRecorder, save_episode
 from praxia.envs.family import EnvFamily
 from praxia.experts.injected_failures import InjectedFailures, InjectedNoise
@@ -22,7 +23,11 @@ __all__ = ["CrashCount", "record_episodes", "to_episode"]
 # A few steps at the goal teach a policy to stay there.
 STEPS_AFTER_SUCCESS = 3
 
-_COLLECTORS = {"expert": "scripted expert", "random": "random actions"}
+# What the plan calls who acts: for people, and as the actor of each step.
+_COLLECTORS: dict[str, tuple[str, Actor]] = {
+    "expert": ("scripted expert", "expert"),
+    "random": ("random actions", "policy"),
+}
 
 
 def record_episodes(
@@ -55,7 +60,7 @@ def record_episodes(
         if trajectory.error is None:
             index = trajectory.job.index
             if index not in recorder:
-                episode = to_episode(trajectory, embodiment, *disturbances[index], _COLLECTORS[plan.policy])
+                episode = to_episode(trajectory, embodiment, *disturbances[index], *_COLLECTORS[plan.policy])
                 save_episode(recorder, index, episode)
         yield trajectory
 
@@ -94,9 +99,12 @@ def to_episode(
     noise: float,
     injects_failure: bool,
     collector: str = "scripted expert",
+    driver: Actor = "policy",
 ) -> Episode:
     """A recorded trajectory as an episode of a data set: T steps, and the observation before each.
 
+    `driver` is who acts where a decision does not say. Each step that somebody else chose is an intervention, unless
+    the policy says itself which are, by the extra "intervention".
     An episode that the environment did not terminate was cut off by the recorder: its last step is marked truncated.
     """
     steps, outcomes = trajectory.steps, trajectory.outcomes
@@ -109,6 +117,7 @@ def to_episode(
     terminated = np.array([outcome.terminated for outcome in outcomes])
     truncated = np.array([outcome.truncated for outcome in outcomes])
     truncated[-1] = not terminated[-1]
+    actors: tuple[Actor, ...] = tuple(actor or driver for actor in trajectory.actors or (None,) * steps)
     return Episode(
         embodiment=embodiment,
         images={
@@ -126,8 +135,8 @@ def to_episode(
         task=trajectory.job.start.task,
         start=trajectory.job.start,
         snapshots=trajectory.snapshots,
-        extras=trajectory.extras,
-        actors=tuple(actor or "policy" for actor in trajectory.actors),
+        extras={INTERVENTION: np.array([actor != driver for actor in actors]), **trajectory.extras},
+        actors=actors,
         streams={
             stream.name: np.stack([observation.streams[stream.name] for observation in observations])
             for stream in embodiment.streams

@@ -24,7 +24,8 @@ class Episode:
     sentence. `snapshots` has the simulator's state before each step, or nothing. `extras` are numbers about each step
     by name, [N, ...] (`core.types.Decision.extras`), and `actors` who chose each action, or nothing. `streams` are
     those of the embodiment by name, [N, ...]. `provenance` is any JSON value about the origin of the episode: the
-    expert, its noise.
+    expert, its noise and, as "key", the key on which that depends. The extra "intervention" says of each step whether
+    somebody else chose its action than who drives in this episode.
 
     Raises:
         DataError: a number is not finite.
@@ -100,6 +101,12 @@ class Episode:
 
     def __len__(self) -> int:
         return len(self.state)
+
+    @property
+    def noise_key(self) -> str:
+        """The key on which the noise of whoever acted depended; "": there is none."""
+        key = self.provenance.get("key")
+        return key if isinstance(key, str) else ""
 
 
 def parse_episodes(text: str, total: int) -> list[int]:

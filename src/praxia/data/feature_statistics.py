@@ -15,9 +15,9 @@ MAX_DESCRIBED = 1024
 
 
 def describe_feature(values: Shaped[np.ndarray, "N ..."]) -> FeatureStats | None:
-    """The statistics over N steps; None for values of more than `MAX_DESCRIBED` numbers a step."""
+    """The statistics over N steps; None for texts, and for values of more than `MAX_DESCRIBED` numbers a step."""
     shape = values.shape[1:]
-    if math.prod(shape) > MAX_DESCRIBED:
+    if math.prod(shape) > MAX_DESCRIBED or values.dtype.kind == "U":
         return None
     return in_shape(describe(values.reshape(len(values), -1)), shape)
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from praxia.core.embodiment import Camera, Embodiment, Field, Stream, StreamDType
 from praxia.core.errors import MismatchError, UnknownName
+from praxia.core.types import ACTORS
 from praxia.data.episode import Episode
 from praxia.data.layout import image_key
 from praxia.data.video import CODEC, PIXEL_FORMAT
@@ -18,7 +19,10 @@ __all__ = [
     "ACTOR",
     "IMAGE_DTYPES",
     "INDEX_FEATURES",
+    "INTERVENTION",
+    "NOISE_KEY",
     "TRAINING_FEATURES",
+    "UNSAID",
     "camera_features",
     "camera_name",
     "camera_videos",
@@ -59,11 +63,17 @@ OUTCOMES = {
 
 # Who chose the action of a step: the feature holds positions in `core.types.ACTORS`.
 ACTOR = "actor"
+# Whether it was somebody else than who drives in this episode, such as a person who takes over from a policy.
+INTERVENTION = "intervention"
+# The key on which the noise of an episode depended, a text, the same in all its steps.
+NOISE_KEY = "noise_key"
+# What a step has in an episode that does not say: features that need not be in all episodes of a data set.
+UNSAID: dict[str, int | bool | str] = {ACTOR: ACTORS.index("policy"), INTERVENTION: False, NOISE_KEY: ""}
 
 
 def extra_key(name: str) -> str:
-    """The feature of an extra; LeRobot's reinforcement learning keeps such numbers under this name."""
-    return f"complementary_info.{name}"
+    """The feature of an extra; LeRobot keeps interventions under their own name, and other numbers under this one."""
+    return name if name == INTERVENTION else f"complementary_info.{name}"
 
 
 def extra_dtype(values: np.ndarray) -> str:
@@ -72,7 +82,7 @@ def extra_dtype(values: np.ndarray) -> str:
 
 
 def extra_declarations(episode: Episode) -> dict[str, dict[str, Any]]:
-    """The declarations of the extras of an episode and of its actors; those of one data set are all equal."""
+    """The declarations of an episode's extras, actors and noise key; in a data set all but `UNSAID` are equal."""
     declared = {
         extra_key(name): {
             "dtype": extra_dtype(values),
@@ -81,7 +91,11 @@ def extra_declarations(episode: Episode) -> dict[str, dict[str, Any]]:
         }
         for name, values in episode.extras.items()
     }
-    return declared | ({ACTOR: {"dtype": "int64", "shape": [1], "names": None}} if episode.actors else {})
+    if episode.actors:
+        declared[ACTOR] = {"dtype": "int64", "shape": [1], "names": None}
+    if episode.noise_key:
+        declared[NOISE_KEY] = {"dtype": "string", "shape": [1], "names": None}
+    return declared
 
 
 def stream_key(name: str) -> str:

@@ -16,7 +16,7 @@ from praxia.core.embodiment import Embodiment
 from praxia.core.errors import MismatchError, RecordingError
 from praxia.core.files import sync_folder, write_atomic
 from praxia.core.keys import canonical_json, content_key
-from praxia.data.features import ACTOR, feature_declarations, frames_per_second
+from praxia.data.features import UNSAID, feature_declarations, frames_per_second
 from praxia.data.layout import (
     CODEBASE_VERSION,
     DATA,
@@ -118,9 +118,9 @@ def _same_embodiment(episodes: Sequence[StagedEpisode], embodiment: Embodiment) 
 
 
 def _same_extras(episodes: Sequence[StagedEpisode]) -> dict[str, Any]:
-    """The declarations of the extras that every episode has, and of the actors if any episode names them."""
+    """The declarations of the extras that every episode has, and of those in `UNSAID` if any episode has them."""
     declared = [dict(episode.description.get("extras", {})) for episode in episodes]
-    actors = [one.pop(ACTOR) for one in declared if ACTOR in one]
+    said = {name: one.pop(name) for name in UNSAID for one in declared if name in one}
     expected = declared[0]
     for episode, got in zip(episodes, declared, strict=True):
         if got != expected:
@@ -129,7 +129,7 @@ def _same_extras(episodes: Sequence[StagedEpisode]) -> dict[str, Any]:
                 f" has {sorted(expected) or 'none'}: expected the same features, of the same sizes, in every episode"
                 " of a data set; record into another --out folder"
             )
-    return expected | ({ACTOR: actors[0]} if actors else {})
+    return expected | said
 
 
 def _records(episodes: Sequence[StagedEpisode]) -> bytes:

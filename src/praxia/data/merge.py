@@ -13,9 +13,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from praxia.core.embodiment import Embodiment
-from praxia.core.types import ACTORS
-from praxia.data.feature_statistics import in_shape
-from praxia.data.features import ACTOR, stream_key
+from praxia.data.feature_statistics import describe_feature, in_shape
+from praxia.data.features import UNSAID, stream_key
 from praxia.data.layout import (
     DATA,
     DATA_FILE_BYTES,
@@ -30,7 +29,7 @@ from praxia.data.parquet import index_columns, matrix, table
 from praxia.data.staging import StagedEpisode
 from praxia.data.video import concatenate
 from praxia.statistics.images import ImageHistogram
-from praxia.statistics.running import FeatureStats, RunningStats, describe
+from praxia.statistics.running import FeatureStats, RunningStats
 
 __all__ = ["Merged", "RollingParquet", "groups_by_size", "merge"]
 
@@ -75,23 +74,24 @@ def _numbers(root: Path, episodes: Sequence[StagedEpisode], merged: Merged, fps:
     data = RollingParquet(root, DATA, DATA_FILE_BYTES, "snappy")
     states = RollingParquet(root, STATES, DATA_FILE_BYTES, "zstd")
     first = 0
-    any_actors = any(ACTOR in episode.description.get("extras", {}) for episode in episodes)
+    said = [name for name in UNSAID if any(name in one.description.get("extras", {}) for one in episodes)]
     for number, episode in enumerate(episodes):
         length, instruction = episode.description["length"], episode.description["instruction"]
         if instruction not in merged.instructions:
             merged.instructions.append(instruction)
         index = index_columns(number, first, length, merged.instructions.index(instruction), fps)
         frames = episode.frames()
-        if any_actors and ACTOR not in frames.column_names:
-            index = {ACTOR: np.full(length, ACTORS.index("policy")), **index}
-        rows = _beside(frames, table(index))
+        unsaid = {name: np.full(length, UNSAID[name]) for name in said if name not in frames.column_names}
+        # In one order, whichever of them an episode has.
+        own_columns = [name for name in frames.column_names if name not in said]
+        rows = _beside(frames, table({**unsaid, **index})).select([*own_columns, *said, *index])
         state = _beside(pa.table({"episode_index": np.full(length, number)}), episode.states())
         merged.data_files.append(data.add(rows))
         states.add(state)
         merged.add_to_file(root, data.path, number)
         merged.add_to_file(root, states.path, number)
         merged.lengths.append(length)
-        own = {name: describe(values.reshape(length, -1)) for name, values in index.items()}
+        own = {name: found for name, one in {**unsaid, **index}.items() if (found := describe_feature(one))}
         merged.episode_stats.append(episode.description["stats"] | own)
         for name in rows.column_names:
             if name in merged.episode_stats[number]:

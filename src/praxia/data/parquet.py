@@ -22,7 +22,7 @@ from praxia.core.errors import DataError
 from praxia.core.files import AnyPath, is_local
 from praxia.core.types import ACTORS
 from praxia.data.episode import Episode
-from praxia.data.features import ACTOR, extra_dtype, extra_key, stream_key
+from praxia.data.features import ACTOR, NOISE_KEY, extra_dtype, extra_key, stream_key
 
 __all__ = [
     "MAX_VALUES",
@@ -89,6 +89,7 @@ def frame_columns(episode: Episode) -> dict[str, np.ndarray]:
         "next.done": episode.terminated | episode.truncated,
         **{extra_key(name): _numbers(values) for name, values in episode.extras.items()},
         **({ACTOR: np.array([ACTORS.index(one) for one in episode.actors])} if episode.actors else {}),
+        **({NOISE_KEY: np.full(len(episode), episode.noise_key)} if episode.noise_key else {}),
     }
 
 

@@ -9,9 +9,10 @@ import numpy as np
 from jaxtyping import UInt8
 
 from praxia.core.embodiment import Embodiment
+from praxia.core.errors import MismatchError, UnknownName
 from praxia.core.types import EnvSpec, Robot, Start
 
-__all__ = ["EnvFamily", "GoldenFrame"]
+__all__ = ["EnvFamily", "GoldenFrame", "RewardDeclaration"]
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,24 @@ class GoldenFrame:
 
     render: Callable[[], UInt8[np.ndarray, "Y X 3"]]
     path: Path
+
+
+@dataclass(frozen=True)
+class RewardDeclaration:
+    """What the reward of each step of a task means, as a learner needs to know it.
+
+    `meaning` is one sentence. Rewards are within [`low`, `high`]. An episode that lasts for `horizon` steps is cut off
+    there: its last step is truncated, so that what would have followed has a value, and a learner bootstraps from the
+    observation after it (`rollout.types.Step.next_observation`). It does not after a terminated step: `terminates` says
+    which these are; "": none. Success terminates nothing that `terminates` does not name: where each step at the goal
+    is rewarded, ending the episode there would teach to stop just before it.
+    """
+
+    meaning: str
+    low: float
+    high: float
+    horizon: int
+    terminates: str = ""
 
 
 @dataclass(frozen=True)
@@ -40,6 +59,8 @@ class EnvFamily:
     demonstration of a task may take `horizon(task)` steps, and in every `failure_every`-th (None: in none) a failure is
     injected, from which the expert must recover. `other_instruction(start)`, if the family has it, is another
     instruction that can be followed from that start and leads elsewhere. `golden` is the family's reference image.
+    `rewards(task)` declares the rewards that its environments can give, by name, first the one that they give where
+    the option "reward" of `EnvSpec` names none.
     """
 
     name: str
@@ -54,3 +75,22 @@ class EnvFamily:
     failure_every: int | None = None
     other_instruction: Callable[[Start], str] | None = None
     golden: GoldenFrame | None = None
+    rewards: Callable[[str], Mapping[str, RewardDeclaration]] | None = None
+
+    def reward(self, spec: EnvSpec) -> RewardDeclaration:
+        """The declaration of the reward that the environment of `spec` gives.
+
+        Raises:
+            MismatchError: the family declares none.
+            UnknownName: it has no reward of the name in the spec's option "reward".
+        """
+        if self.rewards is None:
+            raise MismatchError(
+                f"expected a declaration of the rewards of {self.name!r}, which a learner needs (`EnvFamily.rewards`),"
+                " got none"
+            )
+        declared = self.rewards(self.find_task(spec.task))
+        name = spec.options.get("reward", next(iter(declared)))
+        if name not in declared:
+            raise UnknownName(f"reward of {self.name}", str(name), declared, f"praxia info --tasks {self.name}")
+        return declared[str(name)]

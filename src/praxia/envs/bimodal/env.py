@@ -1,5 +1,6 @@
 """Bimodal as a `Simulator`: motion in the plane, an obstacle that ends the episode on contact, and a camera above."""
 
+import math
 from collections.abc import Mapping, Sequence
 from functools import cache
 
@@ -13,10 +14,12 @@ from praxia.data.images import pad_to
 from praxia.envs.bimodal.starts import INSTRUCTIONS, short_name
 from praxia.envs.snapshots import check_start, decode_snapshot, encode_snapshot
 
-__all__ = ["CAMERA", "Bimodal", "embodiment"]
+__all__ = ["CAMERA", "STEP_M", "Bimodal", "embodiment"]
 
 CAMERA = "top"
 CONTROL_HZ = 10.0
+# How far the robot moves in a control step at most: 1 m/s along both axes.
+STEP_M = math.sqrt(2) / CONTROL_HZ
 
 # Radii of the robot, of the obstacle and the robot together, and of the goal that the robot's centre must reach.
 ROBOT_M, CONTACT_M, GOAL_M = 0.05, 0.3, 0.1

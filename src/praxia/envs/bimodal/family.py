@@ -9,9 +9,9 @@ from jaxtyping import UInt8
 
 from praxia.core.embodiment import Embodiment
 from praxia.core.types import EnvSpec, Simulator
-from praxia.envs.bimodal.env import CAMERA, Bimodal, embodiment
+from praxia.envs.bimodal.env import CAMERA, STEP_M, Bimodal, embodiment
 from praxia.envs.bimodal.starts import INSTRUCTIONS, draw_start, short_name, twin_start
-from praxia.envs.family import EnvFamily, GoldenFrame
+from praxia.envs.family import EnvFamily, GoldenFrame, RewardDeclaration
 from praxia.envs.wrappers import build_wrapped
 
 __all__ = ["BIMODAL"]
@@ -43,6 +43,11 @@ def _horizon(task: str) -> int:
     return 60
 
 
+def _rewards(task: str) -> dict[str, RewardDeclaration]:
+    meaning = "by how many metres the robot came nearer to the goal"
+    return {"dense": RewardDeclaration(meaning, -STEP_M, STEP_M, _horizon(task), terminates="touching the obstacle")}
+
+
 BIMODAL = EnvFamily(
     name="bimodal",
     instructions=INSTRUCTIONS,
@@ -54,4 +59,5 @@ BIMODAL = EnvFamily(
     train_tasks=tuple(INSTRUCTIONS),
     horizon=_horizon,
     golden=GoldenFrame(_golden_frame, Path(__file__).with_name("golden.png")),
+    rewards=_rewards,
 )

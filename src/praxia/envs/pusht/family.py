@@ -9,7 +9,7 @@ from jaxtyping import UInt8
 
 from praxia.core.embodiment import Embodiment
 from praxia.core.types import EnvSpec, Simulator
-from praxia.envs.family import EnvFamily, GoldenFrame
+from praxia.envs.family import EnvFamily, GoldenFrame, RewardDeclaration
 from praxia.envs.pusht.env import CAMERA, PushT, embodiment
 from praxia.envs.pusht.starts import INSTRUCTIONS, draw_start, short_name, twin_start
 from praxia.envs.wrappers import build_wrapped
@@ -43,6 +43,11 @@ def _horizon(task: str) -> int:
     return 300
 
 
+def _rewards(task: str) -> dict[str, RewardDeclaration]:
+    meaning = "the share of the goal that the T covers, divided by the 95% that suffice"
+    return {"dense": RewardDeclaration(meaning, 0.0, 1.0, _horizon(task), terminates="success")}
+
+
 PUSHT = EnvFamily(
     name="pusht",
     instructions=INSTRUCTIONS,
@@ -54,4 +59,5 @@ PUSHT = EnvFamily(
     train_tasks=tuple(INSTRUCTIONS),
     horizon=_horizon,
     golden=GoldenFrame(_golden_frame, Path(__file__).with_name("golden.png")),
+    rewards=_rewards,
 )

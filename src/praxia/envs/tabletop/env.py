@@ -15,6 +15,7 @@ from praxia.envs.tabletop.goals import goals_from_json
 from praxia.envs.tabletop.model import FRONT, NUM_SUBSTEPS, build_model, place_fixtures
 from praxia.envs.tabletop.motion import Motion, MovingParts
 from praxia.envs.tabletop.privileged import GOAL_LAYOUT, goal_info
+from praxia.envs.tabletop.rewards import REWARDS, SPARSE
 from praxia.envs.tabletop.robots.robot import WRIST, RobotModel
 from praxia.envs.tabletop.scene import Scene
 from praxia.envs.tabletop.scene_state import SceneState
@@ -36,14 +37,17 @@ _UNSTABLE = (
 class Tabletop:
     """See `praxia.core.types.Simulator`. It accepts starts of all tasks; `spec.task` is only checked.
 
-    `model` and `data` are MuJoCo's own, for uses beyond observations: see `sensors`.
+    `model` and `data` are MuJoCo's own, for uses beyond observations: see `sensors`. `reward` is a name in `REWARDS`.
 
     Raises:
-        UnknownName: the task or the render profile.
+        UnknownName: the task, the render profile or the reward.
     """
 
-    def __init__(self, spec: EnvSpec, robot: RobotModel):
+    def __init__(self, spec: EnvSpec, robot: RobotModel, reward: str = SPARSE):
         short_name(spec.task)
+        if reward not in REWARDS:
+            raise UnknownName("reward of Tabletop", reward, REWARDS, f"praxia info --tasks {robot.name}")
+        self._reward = REWARDS[reward]
         self.embodiment = spec.sized(robot.embodiment(spec.size))
         self.privileged_layout = {**GOAL_LAYOUT, **robot.privileged_layout}
         self._robot = robot
@@ -79,7 +83,8 @@ class Tabletop:
     def command(self, action: Float32[np.ndarray, " A"]) -> Outcome:
         """Run one control period. Actions beyond the declared range are clipped, as a robot's driver does.
 
-        The reward is the increase of the fraction of goals reached. Only the horizon ends an episode.
+        The reward is that of the constructor, by default the increase of the fraction of goals reached. Only the
+        horizon ends an episode.
 
         Raises:
             RuntimeError: the physics became unstable: an error, not the policy's failure.
@@ -94,9 +99,9 @@ class Tabletop:
         if any(self.data.warning[kind].number for kind in _UNSTABLE):
             raise RuntimeError("the physics of this scene became unstable")
         self._checker.update()
-        progress = self._checker.progress
-        success = self._checker.has_succeeded
-        return Outcome(progress - before, terminated=False, truncated=False, success=success, progress=progress)
+        progress, success = self._checker.progress, self._checker.has_succeeded
+        reward = self._reward(self._checker, self.state, before)
+        return Outcome(reward, terminated=False, truncated=False, success=success, progress=progress)
 
     def observe(self, cameras: Sequence[str]) -> Observation:
         """Raises GraphicsError if nothing can be rendered, UnknownName for an unknown camera."""

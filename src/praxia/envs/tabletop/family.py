@@ -10,10 +10,11 @@ from jaxtyping import UInt8
 
 from praxia.core.embodiment import Embodiment
 from praxia.core.types import EnvSpec, Simulator
-from praxia.envs.family import EnvFamily, GoldenFrame
+from praxia.envs.family import EnvFamily, GoldenFrame, RewardDeclaration
 from praxia.envs.graphics import gl_vendor
 from praxia.envs.tabletop.env import Tabletop
 from praxia.envs.tabletop.model import FRONT
+from praxia.envs.tabletop.rewards import SPARSE, declared_rewards
 from praxia.envs.tabletop.robots import arm6, arm7, gantry
 from praxia.envs.tabletop.robots.robot import RobotModel
 from praxia.envs.tabletop.starts import draw_start, other_instruction, twin_start
@@ -38,12 +39,17 @@ def _family(robot: RobotModel) -> EnvFamily:
         failure_every=4,
         other_instruction=other_instruction,
         golden=GoldenFrame(partial(_golden_frame, robot), Path(__file__).parent / "golden" / f"{robot.name}.png"),
+        rewards=_rewards,
     )
 
 
 def _horizon(task: str) -> int:
     """The expert needs 12 to 52 steps per task or part of a chain, and more under noise."""
     return 100 * (int(task[-1]) if task in CHAINS else 1)
+
+
+def _rewards(task: str) -> dict[str, RewardDeclaration]:
+    return declared_rewards(_horizon(task))
 
 
 def _embodiment(robot: RobotModel, spec: EnvSpec) -> Embodiment:
@@ -54,8 +60,8 @@ def _build(robot: RobotModel, spec: EnvSpec) -> Simulator:
     return build_wrapped(partial(_make, robot), spec, twin_start, other_instruction)
 
 
-def _make(robot: RobotModel, spec: EnvSpec, *, streams: str = "") -> Simulator:
-    env = Tabletop(spec, robot)
+def _make(robot: RobotModel, spec: EnvSpec, *, streams: str = "", reward: str = SPARSE) -> Simulator:
+    env = Tabletop(spec, robot, reward)
     return SensingTabletop(env, streams) if streams else env
 
 

@@ -19,12 +19,16 @@ from praxia.envs.tabletop.goals import DIRECTIONS, PUSH_M, SIDES, Goal
 from praxia.envs.tabletop.scene import Fixture, Thing
 from praxia.envs.tabletop.scene_state import SceneState
 
-__all__ = ["InitialState", "SuccessChecker", "is_reached"]
+__all__ = ["CLOSED_M", "FLIPPED_RAD", "LIFT_M", "OPEN_M", "PRESSED_M", "InitialState", "SuccessChecker", "is_reached"]
 
 # The state when a goal became the current one: positions [x, y, z] in metres by name, and joints in their units.
 InitialState = Mapping[str, Sequence[float]]
 
 LIFT_M = 0.05
+# A button, a drawer and a lever need not be moved all the way. These are in metres and radians.
+PRESSED_M = 0.6 * BUTTON_TRAVEL_M
+OPEN_M, CLOSED_M = 0.7 * DRAWER_TRAVEL_M, 0.15 * DRAWER_TRAVEL_M
+FLIPPED_RAD = 0.6 * SWITCH_RANGE_RAD
 STILL_M_S = 0.05
 REACH_M, FOLLOW_M, OVER_M = 0.02, 0.025, 0.13
 
@@ -69,7 +73,7 @@ def _push(goal: Goal, state: SceneState, initial: InitialState) -> bool:
 
 
 def _press(goal: Goal, state: SceneState, initial: InitialState) -> bool:
-    return state.joint(goal.subject) >= 0.6 * BUTTON_TRAVEL_M
+    return state.joint(goal.subject) >= PRESSED_M
 
 
 def _pick(goal: Goal, state: SceneState, initial: InitialState) -> bool:
@@ -106,16 +110,16 @@ def _stack(goal: Goal, state: SceneState, initial: InitialState) -> bool:
 
 
 def _open(goal: Goal, state: SceneState, initial: InitialState) -> bool:
-    return state.joint(goal.subject) >= 0.7 * DRAWER_TRAVEL_M
+    return state.joint(goal.subject) >= OPEN_M
 
 
 def _close(goal: Goal, state: SceneState, initial: InitialState) -> bool:
-    return state.joint(goal.subject) <= 0.15 * DRAWER_TRAVEL_M
+    return state.joint(goal.subject) <= CLOSED_M
 
 
 def _flip(goal: Goal, state: SceneState, initial: InitialState) -> bool:
     side = 1 if initial[goal.subject][0] >= 0 else -1
-    return state.joint(goal.subject) * side <= -0.6 * SWITCH_RANGE_RAD
+    return state.joint(goal.subject) * side <= -FLIPPED_RAD
 
 
 def _reach(goal: Goal, state: SceneState, initial: InitialState) -> bool:
@@ -165,6 +169,10 @@ class SuccessChecker:
         self._initial_state = self._read_state()
         self.is_reached = False
         self._check()
+
+    @property
+    def num_goals(self) -> int:
+        return len(self._goals)
 
     @property
     def goal(self) -> Goal:

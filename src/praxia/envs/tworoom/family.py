@@ -9,9 +9,9 @@ from jaxtyping import UInt8
 
 from praxia.core.embodiment import Embodiment
 from praxia.core.types import EnvSpec, Simulator
-from praxia.envs.family import EnvFamily, GoldenFrame
+from praxia.envs.family import EnvFamily, GoldenFrame, RewardDeclaration
 from praxia.envs.tworoom.env import CAMERA, TwoRoom, embodiment
-from praxia.envs.tworoom.starts import INSTRUCTIONS, draw_start, short_name, twin_start
+from praxia.envs.tworoom.starts import INSTRUCTIONS, STEP_M, draw_start, short_name, twin_start
 from praxia.envs.wrappers import build_wrapped
 
 __all__ = ["TWOROOM"]
@@ -43,6 +43,11 @@ def _horizon(task: str) -> int:
     return 100
 
 
+def _rewards(task: str) -> dict[str, RewardDeclaration]:
+    meaning, furthest_m = "by how many metres the shortest path to the goal became shorter", 2**0.5 * STEP_M
+    return {"dense": RewardDeclaration(meaning, -furthest_m, furthest_m, _horizon(task))}
+
+
 TWOROOM = EnvFamily(
     name="tworoom",
     instructions=INSTRUCTIONS,
@@ -54,4 +59,5 @@ TWOROOM = EnvFamily(
     train_tasks=("any",),
     horizon=_horizon,
     golden=GoldenFrame(_golden_frame, Path(__file__).with_name("golden.png")),
+    rewards=_rewards,
 )
