@@ -5,11 +5,11 @@ from contextlib import closing
 import numpy as np
 import pytest
 import torch
+from inside_testing import ToGoal
 from world_testing import POINT, PointWorld
 
 from praxia.core.errors import MismatchError
-from praxia.core.types import ChunkExecution, Decision, EnvSpec, Observation, Start, VectorEnv
-from praxia.core.window import Window
+from praxia.core.types import ChunkExecution, EnvSpec, Observation, Start, VectorEnv
 from praxia.envs import find_family
 from praxia.envs.wrappers import revealing
 from praxia.experts.baselines import UniformPolicy
@@ -19,28 +19,6 @@ from praxia.rollout.slots import LocalSlots
 from praxia.rollout.types import Job, Recording
 from praxia.worlds.env import Decoder, SimulatedStarts, WorldEnv
 from praxia.worlds.simulator import SimulatorWorld
-
-
-class ToGoal:
-    """Straight to the goal, up to some steps at once, by the last four numbers of the state: robot and goal."""
-
-    privileged = False
-    embodiment = None
-
-    def __init__(self, cameras=(), horizon=2):
-        self.window = Window({**{f"image.{one}": (0,) for one in cameras}, "state": (-1, 0)}, horizon)
-
-    def start(self, num_rows):
-        return None
-
-    def act(self, queries, carry):
-        return [self._decide(query) for query in queries], None
-
-    def _decide(self, query):
-        assert query.history[-1].images.keys() == set(self.window.cameras)
-        state = query.history[-1].state
-        action = np.clip((state[-2:] - state[:2]) / 0.2, -1, 1)
-        return Decision(np.tile(action, (self.window.horizon, 1)), np.ones(self.window.horizon, bool))
 
 
 def episodes(env, policy, family, task, num=4, **options):
@@ -61,7 +39,11 @@ def world_of(family, task, **options):
 def test_inside_the_simulator_a_policy_does_what_it_does_in_the_simulator(name, task, chance):
     """Episodes of different lengths in two slots: success, contact and the horizon end them."""
     family = find_family(name)
-    policy = UniformPolicy(family.embodiment(EnvSpec(name, task)), horizon=2) if chance else ToGoal(("top",))
+    policy = (
+        UniformPolicy(family.embodiment(EnvSpec(name, task)), horizon=2)
+        if chance
+        else ToGoal(cameras=("top",), horizon=2, steps=(-1, 0))
+    )
     recording = Recording(("top",), snapshots=False, every_step=True)
     world = world_of(family, task)
     assert isinstance(world, Decoder)
@@ -84,7 +66,7 @@ def test_inside_the_simulator_a_policy_does_what_it_does_in_the_simulator(name, 
 
 def test_a_stride_of_several_steps_is_one_look_at_success():
     family = find_family("tworoom")
-    policy = replace_window(ToGoal(horizon=2), Window({"state": (0,)}, 2))
+    policy = ToGoal(horizon=2)
     world = world_of(family, "same-room", stride=2)
     inside = WorldEnv(world, world, None, SimulatedStarts(revealing(family).build), 3)
     found = episodes(inside, policy, family, "same-room")
@@ -92,11 +74,6 @@ def test_a_stride_of_several_steps_is_one_look_at_success():
     for one, other in zip(found, expected, strict=True):
         assert other.success_step is not None
         assert one.success_step == other.success_step + other.success_step % 2
-
-
-def replace_window(policy, window):
-    policy.window = window
-    return policy
 
 
 class Near:

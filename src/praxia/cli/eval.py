@@ -1,5 +1,6 @@
-"""`praxia eval POLICY --benchmark NAME --episodes N --out F.jsonl ...`, or offline with --data SET."""
+"""`praxia eval POLICY --benchmark NAME --episodes N --out F.jsonl ...`, offline with --data, or ranks with --inside."""
 
+import json
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -21,12 +22,12 @@ EPISODES_PER_TASK = 20
 class EvalArguments:
     """Evaluate a policy on a named benchmark, from starts that training never saw, or offline on a data set."""
 
-    policy: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="POLICY")]
+    policies: Annotated[tyro.conf.Positional[tuple[str, ...]], tyro.conf.arg(metavar="POLICY")]
     """The folder of a policy or training run; expert, zero or random; a policy of your own as package.module:make, a
     function from an embodiment to the policy (`--policy package.module:make` is the same); ws://HOST:PORT of `praxia
-    serve`, or a JSON file that describes another's server."""
+    serve`, or a JSON file that describes another's server. One, or with --inside two or more."""
     out: Annotated[Path, tyro.conf.arg(metavar="FILE")]
-    """The results file: a new .jsonl file, or an existing one with --resume."""
+    """The results file: a new .jsonl file, or an existing one with --resume; with --inside a new .json file."""
     benchmark: Annotated[str | None, tyro.conf.arg(metavar="NAME")] = None
     """A name from `praxia info --benchmarks`."""
     delays: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
@@ -37,7 +38,11 @@ class EvalArguments:
     is never mixed up with the whole one. `praxia info --tasks ENV` lists tasks."""
     data: Annotated[str | None, tyro.conf.arg(metavar="SET")] = None
     """In place of a benchmark: a data set (or a mixture file of one), whose recorded actions the policy's are compared
-    with. That needs no simulator, and is no substitute for success rates."""
+    with. That needs no simulator, and is no substitute for success rates. With --inside: recorded episodes, SET[,SET],
+    on which state and success are read off the world's latents."""
+    inside: Annotated[str | None, tyro.conf.arg(metavar="WORLD")] = None
+    """Rank policies inside a world, from the benchmark's starts: the folder of a world, or "simulator". Ranks alone:
+    how often a policy is seen to succeed there is not how often it succeeds."""
     episodes: Annotated[str | None, tyro.conf.arg(metavar="N|LIST|SPLIT")] = None
     """The number of episodes per task (default 20). With --data: which episodes, such as 0-9,12, or a split of the data
     set, such as val. Default: those that the policy's training held out of this data set, else those that training
@@ -80,6 +85,10 @@ class EvalArguments:
 # What only means something where a simulator is controlled.
 _BENCHMARK_ONLY = ("benchmark", "delays", "tasks", "workers", "control", "ensemble", "exact", "seed")
 
+# What means nothing where policies are ranked inside a world; and the option that has another name than its field.
+_OPTION = {"bind_as": "as"}
+_NOT_INSIDE = ("delays", "stride", "workers", "control", "bind_as", "ensemble", "exact", "resume")
+
 
 def run(arguments: list[str]) -> dict[str, Any]:
     """Evaluate, and return the summary with its fingerprint."""
@@ -90,6 +99,11 @@ def run(arguments: list[str]) -> dict[str, Any]:
         "praxia eval",
         example="praxia eval runs/new --benchmark tabletop/train --episodes 40 --out runs/new.jsonl",
     )
+    if options.inside is not None:
+        return _inside(options, options.inside)
+    if len(options.policies) != 1:
+        got = " ".join(options.policies) or "none"
+        raise PraxiaError(f"expected one POLICY, got {got}; `praxia compare A B` decides, --inside WORLD ranks several")
     if options.data is not None:
         return _offline(options, options.data, arguments)
     if options.benchmark is None:
@@ -102,10 +116,52 @@ def run(arguments: list[str]) -> dict[str, Any]:
     return _on_benchmark(options, options.benchmark, arguments)
 
 
-def _offline(options: EvalArguments, data: str, arguments: list[str]) -> dict[str, Any]:
+def _inside(options: EvalArguments, world: str) -> dict[str, Any]:
+    """Rank the policies, write the ranks to `options.out` and return them."""
+    if foreign := _given(options, _NOT_INSIDE):
+        raise PraxiaError(
+            f"--inside ranks policies and has no --{_OPTION.get(foreign[0], foreign[0])}: leave one of them out"
+        )
+    if options.benchmark is None:
+        raise PraxiaError("expected --benchmark NAME beside --inside, whose starts the episodes have, got none")
+    if options.out.suffix != ".json" or options.out.exists():
+        got = f"{options.out}, which exists" if options.out.exists() else options.out
+        raise PraxiaError(f"expected --out FILE.json, a new file for the ranks, got {got}")
+
+    from praxia.core.files import write_atomic
+    from praxia.evaluation.benchmarks import find_benchmark
+    from praxia.evaluation.inside import open_inside, rank_inside
+    from praxia.studio.terminal import rank_table
+
+    benchmark = find_benchmark(options.benchmark)
+    if options.tasks is not None:
+        benchmark = benchmark.of_tasks(names_of(options.tasks))
+    opened = open_inside(world, options.data, benchmark, options.device)
+    with counting("eval") as report:
+        result = rank_inside(
+            options.policies,
+            opened,
+            benchmark,
+            _episodes_per_task(options.episodes),
+            seed=options.seed,
+            sampling=Sampling(options.steps, options.temperature, options.guidance, options.precision),
+            device=options.device,
+            report=report,
+        )
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    write_atomic(options.out, json.dumps(result, indent=1) + "\n")
+    STDERR.print(rank_table(result))
+    return result
+
+
+def _given(options: EvalArguments, names: tuple[str, ...]) -> list[str]:
+    """Those of the options `names` that differ from their defaults."""
     default = {one.name: one.default for one in fields(EvalArguments)}
-    foreign = [name for name in _BENCHMARK_ONLY if getattr(options, name) != default[name]]
-    if foreign:
+    return [name for name in names if getattr(options, name) != default[name]]
+
+
+def _offline(options: EvalArguments, data: str, arguments: list[str]) -> dict[str, Any]:
+    if foreign := _given(options, _BENCHMARK_ONLY):
         raise PraxiaError(f"--data needs no simulator and so has no --{foreign[0]}: leave one of them out")
 
     from praxia.evaluation.offline import evaluate_offline
@@ -113,7 +169,7 @@ def _offline(options: EvalArguments, data: str, arguments: list[str]) -> dict[st
 
     with counting("eval") as report:
         result = evaluate_offline(
-            options.policy,
+            options.policies[0],
             data,
             options.out,
             episodes=options.episodes,
@@ -142,7 +198,7 @@ def _on_benchmark(options: EvalArguments, name: str, arguments: list[str]) -> di
     if options.tasks is not None:
         benchmark = benchmark.of_tasks(names_of(options.tasks))
     entry = find_policy(
-        options.policy,
+        options.policies[0],
         benchmark,
         exact=options.exact,
         workers=options.workers,

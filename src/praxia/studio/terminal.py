@@ -12,7 +12,7 @@ from praxia.results.rows import Row
 from praxia.results.summary import summarise_as
 from praxia.studio.tables import errors_and_unknown, interval, mean_steps_to_success, percent
 
-__all__ = ["excluded_episodes", "leaderboard_table", "success_table", "verdict_sentence", "verdict_table"]
+__all__ = ["excluded_episodes", "leaderboard_table", "rank_table", "success_table", "verdict_sentence", "verdict_table"]
 
 _BAR_CHARS = 10
 _SUCCESS_CAPTION = "█ to the interval's lower end, ░ to its upper end; steps: mean to success"
@@ -49,6 +49,20 @@ def success_table(rows: Sequence[Row], meta: Mapping[str, Any], title: str | Non
     table.add_row(*_mean_cells("mean over tasks", summary["macro"]))
     if averaged:
         table.add_row(*_mean_cells("mean over groups", summary["macro_of_groups"]))
+    return table
+
+
+def rank_table(result: Mapping[str, Any]) -> Table:
+    """One line per policy that was ranked inside a world (`evaluation.inside.rank_inside`), the best first."""
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    table.title, table.title_justify = f"{result['benchmark']}, {result['episodes']} episodes inside the world", "left"
+    table.caption, table.caption_justify = "ranks alone: the score is no success rate", "left"
+    for name in ("rank", "95% interval", "score inside"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("policy")
+    for row in result["policies"]:
+        low, high = row["rank_ci95"]
+        table.add_row(f"{row['rank']:g}", f"{low:g} to {high:g}", f"{row['score_inside']:.3f}", row["policy"])
     return table
 
 

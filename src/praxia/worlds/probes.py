@@ -5,7 +5,7 @@ Axes: W windows, K imagined timesteps, F numbers of a latent, S state dims, M sa
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -98,8 +98,8 @@ def fit_probes(world: World, datasets: Sequence[Dataset]) -> tuple[StateProbe, S
 
     Returns the probe of the state, the detector (None where success is not recorded), and {state_r2, detector}.
     `state_r2` is the R^2 of the dims that change, of seen timesteps and of those imagined after 1 to 5 strides of the
-    executed actions. `detector` has {timesteps, successes, false_positive, false_negative} of "seen" and "imagined"
-    ones: shares of those without and with success that it gets wrong.
+    executed actions. `detector` has {timesteps, done, false_positive, false_negative} of "seen" and "imagined"
+    ones: shares of those where the task is not done, and where it is, that it gets wrong.
 
     Raises:
         MismatchError: the data are of another embodiment than the world; they have no failure, or no success; latents
@@ -142,7 +142,7 @@ def _mistakes(detector: SuccessDetector, data: _Labelled) -> dict[str, Any]:
     done = data.success
     return {
         "timesteps": len(done),
-        "successes": int(done.sum()),
+        "done": int(done.sum()),
         "false_positive": float(found[~done].mean()) if not done.all() else None,
         "false_negative": float((~found[done]).mean()) if done.any() else None,
     }
@@ -187,7 +187,7 @@ def _labelled(world: World, dataset: Dataset, known: bool, held_out: bool) -> _L
 
 
 @torch.no_grad()
-def _of_windows(world: World, samples: Samples, known: bool) -> Iterator[_Labelled]:
+def _of_windows(world: World, samples: Samples, known: bool) -> list[_Labelled]:
     assert samples.action is not None
     assert samples.target_state is not None
     assert samples.target_state_valid is not None
@@ -204,7 +204,7 @@ def _of_windows(world: World, samples: Samples, known: bool) -> Iterator[_Labell
     seen = state.latent.flatten(1).float().cpu().numpy()
     observed = [query.history[-1] for query in present]
     never = np.zeros(size, bool)
-    yield _Labelled(seen, samples.state[:, -1], never, np.zeros(size, np.int64), never, tuple(observed))
+    found = [_Labelled(seen, samples.state[:, -1], never, np.zeros(size, np.int64), never, tuple(observed))]
     for at in range(NUM_BLOCKS):
         valid = samples.target_state_valid[:, at]
         queries = [_query(samples, row, at) for row in np.flatnonzero(valid).tolist()]
@@ -217,7 +217,8 @@ def _of_windows(world: World, samples: Samples, known: bool) -> Iterator[_Labell
         about = tuple(query.history[-1] for query in queries)
         truth = (samples.target_state[valid, at], done[valid], np.full(len(later), at + 1))
         for latent, is_imagined in ((later, False), (imagined[valid, at], True)):
-            yield _Labelled(latent, *truth, np.full(len(later), is_imagined), about)
+            found.append(_Labelled(latent, *truth, np.full(len(later), is_imagined), about))
+    return found
 
 
 def _query(samples: Samples, row: int, at: int | None) -> Query:
