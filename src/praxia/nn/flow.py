@@ -22,8 +22,8 @@ def beta_times(uniform: Float[Tensor, " B"]) -> Float[Tensor, " B"]:
 
 
 def interpolate(
-    noise: Float[Tensor, "B H A"], data: Float[Tensor, "B H A"], time: Float[Tensor, "B *H"]
-) -> tuple[Float[Tensor, "B H A"], Float[Tensor, "B H A"]]:
+    noise: Float[Tensor, "B *shape"], data: Float[Tensor, "B *shape"], time: Float[Tensor, "B *H"]
+) -> tuple[Float[Tensor, "B *shape"], Float[Tensor, "B *shape"]]:
     """The point at `time` on the path from noise to data, and the velocity along it."""
     t = time.reshape(*time.shape, *[1] * (data.dim() - time.dim()))
     return (1 - t) * noise + t * data, data - noise

@@ -7,4 +7,5 @@ MODELS = {
     "encoder-head": "praxia.policies.encoder_head:EncoderHead",
     "inverse-dynamics": "praxia.worlds.inverse_dynamics:InverseDynamics",
     "lewm": "praxia.worlds.lewm:LeWM",
+    "uwm": "praxia.joint.uwm:UWM",
 }

@@ -69,6 +69,7 @@ RECIPES = {
     "regression-tabletop-heads": "praxia.recipes.tabletop_heads:regression_tabletop_heads",
     "rt1": "praxia.recipes.known:rt1",
     "rt1-published": "praxia.recipes.known_published:rt1_published",
+    "uwm-tworoom": "praxia.recipes.worlds:uwm_tworoom",
 }
 
 

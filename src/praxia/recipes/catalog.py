@@ -76,6 +76,7 @@ CATALOG = {
     "regression-tabletop-heads": _benchmark("tabletop", 0.9, "the comparison of heads"),
     "idm-tabletop": _benchmark("tabletop", 0.5, "actions for video: what led from frame to frame"),
     "lewm-tworoom": _benchmark("tworoom", 0.6, "a model of the world: what actions lead to"),
+    "uwm-tworoom": _benchmark("tworoom", 1.2, "a policy and a model of the world in one network"),
     "diffusion-pusht": _benchmark("pusht", 4.2, "the comparison of heads"),
     "diffusion-unet-pusht": _benchmark("pusht", 1.6, "the comparison of heads"),
     "flow-pusht": _benchmark("pusht", 4.2, "the comparison of heads"),

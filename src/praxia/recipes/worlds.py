@@ -3,10 +3,11 @@
 from praxia.core.window import Window
 from praxia.encoders.film_cnn import FilmCNN
 from praxia.encoders.text import NoText
+from praxia.joint.uwm import UWM
 from praxia.training.config import Train, TrainRun
 from praxia.worlds.lewm import LeWM
 
-__all__ = ["lewm_tworoom"]
+__all__ = ["lewm_tworoom", "uwm_tworoom"]
 
 STRIDE = 5
 
@@ -28,4 +29,16 @@ def lewm_tworoom() -> TrainRun:
         ),
         train=Train(steps=3000, batch_size=64, shift_px=0),
         only_success=False,
+    )
+
+
+def uwm_tworoom() -> TrainRun:
+    """Images of the room and of the goal -> chunks of 8 actions and the frames that follow them, by UWM."""
+    latents = LeWM(FilmCNN(text=NoText(), channels=(16, 32, 32, 32), width=128), stride=2, width=64, depth=2)
+    return TrainRun(
+        model=UWM(latents, camera="top"),
+        window=Window(
+            {"image.top": (0,), "image.goal": (0,)}, horizon=8, targets={"image.top": (2, 4, 6, 8)}, executed=True
+        ),
+        train=Train(steps=2500, batch_size=64, shift_px=0),
     )

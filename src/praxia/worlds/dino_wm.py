@@ -52,6 +52,7 @@ class DinoWMModel(LatentModel):
         self.cameras = shapes.cameras
         self.num_frames = shapes.num_images // len(shapes.cameras)
         self.encoder = config.encoder.build(frame_shapes(shapes)).requires_grad_(False)
+        self.width = self.encoder.width
         if config.pooled and "readout" not in self.encoder.provides:
             raise MismatchError(f"expected an encoder with a readout to pool, got {config.encoder.tag!r}")
         if shapes.horizon % config.stride:

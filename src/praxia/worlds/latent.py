@@ -22,7 +22,7 @@ from praxia.nn.pretrained import begin_with, finish_with
 from praxia.nn.queries import stack_queries, to_batch
 from praxia.nn.stack import AttentionConfig
 from praxia.nn.trainable import ModelConfig
-from praxia.nn.types import Batch, Encoder, EncoderConfig, Pretrained
+from praxia.nn.types import Batch, Encoder, EncoderConfig, Pretrained, Shapes
 from praxia.nn.world import Imagined, World, WorldState
 from praxia.transforms.chain import Transforms
 
@@ -46,6 +46,10 @@ class LatentConfig(ModelConfig, ABC):
     """Number of attention heads of the predictor."""
     head_width: int = 32
     """Width of a head."""
+
+    @abstractmethod
+    def build(self, shapes: Shapes) -> "LatentModel":
+        """The model with fresh weights."""
 
     @property
     def attention(self) -> AttentionConfig:
@@ -92,11 +96,12 @@ class LatentConfig(ModelConfig, ABC):
 class LatentModel(nn.Module, ABC):
     """An encoder of frames and a predictor of the next latents. Satisfies `BeginsAndFinishes`.
 
-    `num_frames` is the longest history that it was trained on.
+    `num_frames` is the longest history that it was trained on, `width` is D.
     """
 
     encoder: Encoder
     num_frames: int
+    width: int
 
     @abstractmethod
     def encode(self, batch: Batch) -> Float[Tensor, "B T N D"]:

@@ -58,6 +58,7 @@ class LeWMModel(LatentModel):
     def __init__(self, config: LeWM, shapes: Shapes):
         super().__init__()
         self.config = config
+        self.width = config.width
         self.cameras = shapes.cameras
         self.num_frames = shapes.num_images // len(shapes.cameras)
         self.encoder = config.encoder.build(frame_shapes(shapes))

@@ -1,0 +1,1 @@
+"""Joint world-action models: one network over actions and what follows them, and what it is used as."""
