@@ -6,6 +6,7 @@ MODELS = {
     "dino-wm": "praxia.worlds.dino_wm:DinoWM",
     "encoder-head": "praxia.policies.encoder_head:EncoderHead",
     "inverse-dynamics": "praxia.worlds.inverse_dynamics:InverseDynamics",
+    "lapa": "praxia.worlds.lapa:LAPA",
     "lewm": "praxia.worlds.lewm:LeWM",
     "uwm": "praxia.joint.uwm:UWM",
 }

@@ -75,6 +75,7 @@ CATALOG = {
     "oft-tabletop-heads": _benchmark("tabletop", 1.6, "the comparison of heads"),
     "regression-tabletop-heads": _benchmark("tabletop", 0.9, "the comparison of heads"),
     "idm-tabletop": _benchmark("tabletop", 0.5, "actions for video: what led from frame to frame"),
+    "lapa-tworoom": _benchmark("tworoom", 0.3, "latent actions: codes of what changes between frames"),
     "lewm-tworoom": _benchmark("tworoom", 0.6, "a model of the world: what actions lead to"),
     "uwm-tworoom": _benchmark("tworoom", 1.2, "a policy and a model of the world in one network"),
     "diffusion-pusht": _benchmark("pusht", 4.2, "the comparison of heads"),

@@ -5,9 +5,10 @@ from praxia.encoders.film_cnn import FilmCNN
 from praxia.encoders.text import NoText
 from praxia.joint.uwm import UWM
 from praxia.training.config import Train, TrainRun
+from praxia.worlds.lapa import LAPA
 from praxia.worlds.lewm import LeWM
 
-__all__ = ["lewm_tworoom", "uwm_tworoom"]
+__all__ = ["lapa_tworoom", "lewm_tworoom", "uwm_tworoom"]
 
 STRIDE = 5
 
@@ -27,6 +28,16 @@ def lewm_tworoom() -> TrainRun:
             targets={"image.top": (STRIDE,)},
             executed=True,
         ),
+        train=Train(steps=3000, batch_size=64, shift_px=0),
+        only_success=False,
+    )
+
+
+def lapa_tworoom() -> TrainRun:
+    """Two images 5 steps apart -> 4 codes of what changed, by LAPA: no actions, no states, no instructions."""
+    return TrainRun(
+        model=LAPA(),
+        window=Window({"image.top": (0,)}, horizon=0, targets={"image.top": (STRIDE,)}),
         train=Train(steps=3000, batch_size=64, shift_px=0),
         only_success=False,
     )
