@@ -12,10 +12,6 @@ from praxia.data.episode import Episode
 from praxia.data.finalize import finalize
 from praxia.data.recording import begin_recording
 from praxia.data.staging import stage_episode
-from praxia.encoders.film_cnn import FilmCNN
-from praxia.encoders.text import NoText
-from praxia.training.config import Train, TrainRun
-from praxia.worlds.inverse_dynamics import InverseDynamics
 
 SLIDER = Embodiment(
     name="slider",
@@ -29,13 +25,6 @@ SLIDER = Embodiment(
 )
 STEPS = 14
 COLOURS = {-1.0: (230, 60, 60), 1.0: (60, 60, 230)}
-
-RUN = TrainRun(
-    model=InverseDynamics(FilmCNN(text=NoText(), channels=(8, 8, 16, 16), width=32), num_later=1, width=32, depth=1),
-    window=Window({"image.front": (-1, 0)}, 1, {"image.front": (1,)}, executed=True),
-    train=Train(steps=160, batch_size=32, learning_rate=3e-3, warmup_steps=20, ema_decay=0.9, shift_px=0),
-    only_success=False,
-)
 
 
 def slide(index: int, task: str = "slide") -> Episode:

@@ -5,9 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from idm_testing import RUN
 from latent_testing import optimise
 from torch.distributions import Bernoulli, Normal
-from video_testing import RUN, SLIDER, record_slides
+from video_testing import SLIDER, record_slides
 
 from praxia.checkpoint.store import load_labeller, load_model, save_policy
 from praxia.core.errors import MismatchError, PraxiaError

@@ -19,7 +19,7 @@ from praxia.dataloader.sequences import Chains, joined
 from praxia.dataloader.view import DatasetView, Resampling
 from praxia.statistics.running import RunningStats
 
-__all__ = ["Windows"]
+__all__ = ["EXECUTED", "Windows"]
 
 STATE, ACTION = "state", "action"
 # What a robot did, where that may differ from the label to imitate: a feature of data that Praxia wrote.

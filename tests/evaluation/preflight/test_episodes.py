@@ -6,8 +6,11 @@ import numpy as np
 import pytest
 from preflight_testing import failed, record, run_preflight, trained_on
 from scipy.stats import binom
+from video_testing import Brightness, record_slides
 
 from praxia.core.types import Start
+from praxia.data.dataset import Dataset
+from praxia.datatools.relabel import relabel
 from praxia.envs import find_family
 from praxia.evaluation import BENCHMARKS
 from praxia.evaluation.benchmarks import find_benchmark
@@ -175,6 +178,13 @@ def test_replays_are_spread_over_the_tasks_and_over_each_tasks_successes(tmp_pat
     assert spread_episodes(data, ("reach", "push", "run_preflight"), 1, 1) == [13]
     assert spread_episodes(data, ("run_preflight",), 8, 4) == [0, 18, 13, 19]
     assert spread_episodes(data, ("lift",), 8, 4) == []
+
+
+def test_pseudo_actions_are_not_replayed(tmp_path):
+    record_slides(tmp_path / "data", range(3))
+    relabel(tmp_path / "data", tmp_path / "relabelled", Brightness(), {})
+    found = [spread_episodes(Dataset(tmp_path / one), ("slide",), 8, 4) for one in ("data", "relabelled")]
+    assert found == [[0, 1, 2], []]
 
 
 def test_an_embodiment_without_a_hold_action_is_skipped(policy):

@@ -16,6 +16,7 @@ VERBS = {
     "mix": "preview what a training step sees of a mixture of data sets",
     "cache": "list the decoded images that are kept for later runs, or remove them",
     "check": "check every file, row, timestamp and image, and list the episodes that are safe",
+    "relabel": "a new data set of video, with the actions that an inverse dynamics model reads from it",
     "edit": "delete, split, merge, trim, rename, join, reorder; videos are never re-encoded",
 }
 

@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Bool, Int64
 
 from praxia.data.frame_files import FrameFile
+from praxia.datatools.edit.computed import ComputedColumns
 from praxia.datatools.edit.renaming import Renaming
 from praxia.datatools.edit.source import SourceDataset
 
@@ -44,11 +45,19 @@ class EpisodeSlice:
 
 @dataclass(frozen=True)
 class Change:
-    """A new data set: its parts one after the other. `operation` is a JSON value that records the edit."""
+    """A new data set: its parts one after the other. `operation` is a JSON value that records the edit; its "of" takes
+    the place of the sources' content hashes there.
+    """
 
     parts: tuple[EpisodeSlice, ...]
     operation: Mapping[str, Any]
     names: Renaming = field(default_factory=Renaming)
+    computed: ComputedColumns = field(default_factory=ComputedColumns)
+
+    @property
+    def info(self) -> dict[str, Any]:
+        """info.json of the first source, with new names and features."""
+        return self.computed.info(self.names.info(self.sources[0].info))
 
     @property
     def sources(self) -> list[SourceDataset]:

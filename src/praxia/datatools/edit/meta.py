@@ -65,7 +65,10 @@ def new_episode_table(change: Change, rows: WrittenRows, videos: Mapping[str, Ma
 
 
 def _source_rows(change: Change) -> pa.Table:
-    tables = [change.names.episodes(part.source.table.take(pa.array(part.episode))) for part in change.parts]
+    tables = [
+        change.computed.episodes(change.names.episodes(part.source.table.take(pa.array(part.episode))))
+        for part in change.parts
+    ]
     try:
         return pa.concat_tables(tables, promote_options="permissive").combine_chunks()
     except pa.ArrowException as error:
@@ -128,7 +131,7 @@ def new_info(change: Change, video_frames: Mapping[str, int | None]) -> dict[str
         MismatchError: the sources to be merged have splits that one data set cannot keep apart.
     """
     source, total = change.sources[0], len(change.lengths)
-    kept = {name: value for name, value in change.names.info(source.info).items() if name not in REMOVED_COUNTS}
+    kept = {name: value for name, value in change.info.items() if name not in REMOVED_COUNTS}
     if not source.written_by_praxia:
         kept[VIDEO_FRAMES] = dict(video_frames)
     return kept | {

@@ -51,9 +51,10 @@ def write_rows(folder: OutputFolder, change: Change) -> WrittenRows:
         MismatchError: sources whose columns cannot be cast to the same types.
     """
     written, files = WrittenRows(), ParquetFiles(folder, DATA, "snappy")
-    features = _numeric_shapes(change.names.info(change.sources[0].info)["features"])
+    features = _numeric_shapes(change.info["features"])
     statistics: dict[str, RunningStats] = defaultdict(RunningStats)
-    changed, schema = ChangedEpisodeStatistics(tuple(change.names.vectors.new_features)), None
+    new_features = (*change.names.vectors.new_features, *change.computed.values)
+    changed, schema = ChangedEpisodeStatistics(new_features), None
     # Features that nothing reads and that lack numbers in some rows get no statistics.
     incomplete: set[str] = set()
     for part in change.parts:
@@ -121,7 +122,7 @@ def _renumbered(change: Change, part: EpisodeSlice, file: FrameFile, old: pa.Tab
     for name, values in columns.items():
         at = rows.schema.get_field_index(name)
         rows = rows.set_column(at, rows.schema.field(at), pa.array(values).cast(rows.schema.field(at).type))
-    return rows
+    return change.computed.rows(rows, columns["index"])
 
 
 def slice_rows(rows: pa.Table, starts: Int64[np.ndarray, " K"], lengths: Int64[np.ndarray, " K"]) -> pa.Table:

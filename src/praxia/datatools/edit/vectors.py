@@ -18,7 +18,7 @@ from praxia.data.parquet import matrix, table
 from praxia.datatools.edit.source import SourceDataset
 from praxia.statistics.running import QUANTILES
 
-__all__ = ["Dims", "VectorLayout", "join_vectors", "reorder_vectors"]
+__all__ = ["STATISTICS", "Dims", "VectorLayout", "huggingface_type", "join_vectors", "reorder_vectors"]
 
 STATISTICS = ("min", "max", "mean", "std", "count", *QUANTILES)
 
@@ -81,7 +81,7 @@ class VectorLayout:
         """The schema metadata of `datasets` with the types of the new columns."""
         features = metadata.get("info", {}).get("features")
         if isinstance(features, dict) and self.used_features <= set(features):
-            types = {new: _type(values) for new, values in made.items()}
+            types = {new: huggingface_type(values) for new, values in made.items()}
             metadata["info"]["features"] = self._replace(features, types)
         return json.dumps(metadata).encode()
 
@@ -92,7 +92,8 @@ def _statistics_of(features: Iterable[str], rows: pa.Table) -> list[str]:
     return [name for name in rows.column_names if name.startswith(begins)]
 
 
-def _type(values: np.ndarray) -> dict[str, Any]:
+def huggingface_type(values: np.ndarray) -> dict[str, Any]:
+    """How the library `datasets` describes a column of numbers [N, D]."""
     value_type = {"dtype": str(values.dtype), "_type": "Value"}
     return (
         value_type if values.shape[1] == 1 else {"feature": value_type, "length": values.shape[1], "_type": "Sequence"}

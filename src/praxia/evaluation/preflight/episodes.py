@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from math import comb
+from typing import Any
 
 import numpy as np
 
@@ -33,7 +34,7 @@ def recorded_actions_replay(setup: PreflightSetup) -> PreflightResult:
         )
     episodes = spread_episodes(data, setup.benchmark.tasks, NUM_TASKS, NUM_REPLAYS)
     if not episodes:
-        return PreflightResult(None, f"no episode of {data.root} succeeded; name another data set with --data DIR")
+        return PreflightResult(None, f"no episode of {data.root} succeeded as recorded; name another with --data DIR")
     failed = [_name(data, number) for number in episodes if not _succeeds_again(setup, data, number)]
     num_tasks = len({data.episodes.task[number] for number in episodes})
     num_succeeded = len(episodes) - len(failed)
@@ -51,14 +52,18 @@ def spread_episodes(data: Dataset, tasks: Sequence[str], num_tasks: int, num_epi
     """About `num_episodes` successful episodes, evenly spaced over at most `num_tasks` of `tasks`.
 
     Where the data set has none of `tasks`, its own tasks are used. Trimmed episodes are left out, because they do not
-    begin at their start.
+    begin at their start, and relabelled ones, because their actions are not those that were executed.
     """
     own = data.episodes.task
-    untrimmed = [int(number) for number in data.select() if "trimmed" not in data.records[number]]
+    as_recorded = [int(number) for number in data.select() if _is_as_recorded(data.records[number])]
     wanted = [task for task in tasks if task in own] or list(dict.fromkeys(own))
-    by_task = [[number for number in untrimmed if own[number] == task] for task in wanted]
+    by_task = [[number for number in as_recorded if own[number] == task] for task in wanted]
     sampled = spread([numbers for numbers in by_task if numbers], num_tasks)
     return [number for numbers in sampled for number in spread(numbers, -(-num_episodes // len(sampled)))]
+
+
+def _is_as_recorded(record: Mapping[str, Any]) -> bool:
+    return "trimmed" not in record and "relabelled_by" not in record["provenance"]
 
 
 def _succeeds_again(setup: PreflightSetup, data: Dataset, number: int) -> bool:

@@ -67,7 +67,7 @@ def recorded_frames_match(setup: PreflightSetup) -> PreflightResult:
         first = data.episodes.first[number : number + 1]
         differences += [_difference(data.decode(camera, first)[0], rendered[camera]) for camera in cameras]
     if not differences:
-        return PreflightResult(None, f"no episode of {data.root} succeeded; name another data set with --data DIR")
+        return PreflightResult(None, f"no episode of {data.root} succeeded as recorded; name another with --data DIR")
     return _compared(differences, f"{len(differences)} first images of {data.root} rendered again")
 
 
