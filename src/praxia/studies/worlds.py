@@ -16,6 +16,7 @@ from praxia.recipes.worlds import lewm_tworoom
 from praxia.studies.planning_cost import CANDIDATES, TOKENS, cost_table, planning_cost
 from praxia.studies.stages import StageProgress, Stages, expect_unfinished, finish_study
 from praxia.studies.world_measurements import measure_world
+from praxia.studies.world_ranking import EXPECTED, ranking, ranking_passes, ranking_table
 from praxia.training.config import TrainRun
 
 __all__ = ["PARTS", "worlds"]
@@ -54,7 +55,7 @@ def worlds(
     Returns {"summary", "report", "rows", "passed", "expected", "got"}; `passed` is {part: whether its claim holds}.
     Rows of "tworoom" are {part, seed, model, data, probe_r2, open_loop, latent_std, steps}: a world on expert data,
     without SIGReg in a tenth of the steps, and on random data, all measured on other episodes of the expert. Those of
-    "cost" are of `planning_cost`.
+    "cost" are of `planning_cost`, and those of "ranking" of `world_ranking.ranking`.
 
     Raises:
         UnknownName: there is no such part.
@@ -69,7 +70,7 @@ def worlds(
         stages = Stages(out, number, workers, scale, report)
         rows += [{"part": name, "seed": number, **row} for name in names for row in PARTS[name].measure(stages, seed)]
     passed = {name: PARTS[name].passes([row for row in rows if row["part"] == name]) for name in names}
-    for name, table in (("tworoom", _table), ("cost", cost_table)):
+    for name, table in (("tworoom", _table), ("cost", cost_table), ("ranking", ranking_table)):
         if found := [row for row in rows if row["part"] == name]:
             (out / name).mkdir(exist_ok=True)
             write_atomic(out / name / "table.json", json.dumps(table(found), indent=1) + "\n")
@@ -129,6 +130,7 @@ PARTS: Mapping[str, Part] = {
         f"a linear probe of the position with R^2 of {PROBE_R2} and an error after 5 blocks of {OPEN_LOOP:.0%} of the"
         " baseline; and collapse without SIGReg",
     ),
+    "ranking": Part(ranking, ranking_passes, EXPECTED),
 }
 
 
