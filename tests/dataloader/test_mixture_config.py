@@ -1,3 +1,4 @@
+import json
 import pickle
 from dataclasses import replace
 from fractions import Fraction
@@ -9,6 +10,7 @@ from praxia.core.embodiment import Camera, Field
 from praxia.core.errors import DataError, MismatchError, PraxiaError, UnknownName
 from praxia.core.window import EVERY_CAMERA, Window
 from praxia.data.dataset import Dataset
+from praxia.dataloader.fitting import compute_statistics, fit_transforms
 from praxia.dataloader.mixture import Mixture
 from praxia.dataloader.mixture_config import DatasetEntry, MixtureConfig
 from praxia.dataloader.order import batch_indices
@@ -252,3 +254,50 @@ def test_what_holds_an_embodiment_still_is_recorded_with_it_and_renamed_with_its
     declared = replace(view, action=(Field("all", 8, "delta", "m"),))
     (found,) = MixtureConfig((DatasetEntry(str(root), declared),)).open(window).embodiments
     assert found.hold == {}
+
+
+def test_data_that_are_read_as_video_have_no_action_and_the_frames_of_all(fast):
+    window = Window({"image.front": (0,), "state": (0,), "action": (-1,)}, horizon=3, targets={"image.front": (2,)})
+    labelled = DatasetEntry(str(fast), episodes=(0,))
+    video = DatasetEntry(str(fast), DatasetView(actions=False), episodes=(1,))
+    both = MixtureConfig((labelled, video)).open(window, successful=False)
+    assert both.embodiments == MixtureConfig((labelled,)).open(window, successful=False).embodiments
+    samples = both.read(np.arange(len(both)))
+    is_video = both.entry_of(np.arange(len(both))) == 1
+    assert samples.action_valid[~is_video].any()
+    for action, valid in (
+        (samples.action, samples.action_valid),
+        (samples.past_action, samples.past_action_valid),
+    ):
+        assert not valid[is_video].any()
+        assert not action[is_video].any()
+    assert samples.target_image_valid["front"][is_video].any()
+    found = compute_statistics(both.entries, {})
+    alone = compute_statistics(MixtureConfig((labelled,)).open(window, successful=False).entries, {})
+    (name,) = found
+    assert found[name].combined["action"] == alone[name].combined["action"]
+    assert found[name].combined["observation.state"] != alone[name].combined["observation.state"]
+    fitted, expected = fit_transforms(both, found), fit_transforms(both, alone)
+    assert fitted.embodiments[0].action == expected.embodiments[0].action
+    with pytest.raises(MismatchError, match="with actions of embodiment"):
+        compute_statistics(MixtureConfig((video,)).open(window, successful=False).entries, {})
+
+
+def test_data_without_a_single_action_declare_them(foreign, tmp_path):
+    """An action that the data never had is known by the mixture file alone."""
+    labelled, video = tmp_path / "labelled", tmp_path / "video"
+    for root in (labelled, video):
+        foreign.write(root, "v3.0", None)
+    info = json.loads((video / "meta/info.json").read_text())
+    del info["features"]["action"]
+    (video / "meta/info.json").write_text(json.dumps(info))
+    known = Dataset(labelled).embodiment
+    assert Dataset(video).embodiment.action == ()
+    window = Window({"state": (0,)}, horizon=3)
+    entries = (DatasetEntry(str(labelled)), DatasetEntry(str(video), DatasetView(action=known.action, actions=False)))
+    both = MixtureConfig(entries).open(window, successful=False)
+    assert [one.action for one in both.embodiments] == [known.action]
+    samples = both.read(np.array([0, len(both) - 1]))
+    assert samples.action_valid.any(1).tolist() == [True, False]
+    with pytest.raises(DataError, match="has no 'action'"):
+        MixtureConfig((DatasetEntry(str(video)),)).open(window, successful=False)

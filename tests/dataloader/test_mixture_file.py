@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -17,6 +18,7 @@ EVERY_KEY = {
             "weight": 0.5,
             "body": "arm",
             "cameras": {"front": "top", "wrist": None},
+            "actions": False,
             "fields": {
                 "state": {"hand": "ee_pos"},
                 "action": [{"name": "move", "size": 3, "kind": "delta", "unit": "m", "high": 1}],
@@ -41,6 +43,7 @@ def test_every_key_of_a_mixture_file(write, tmp_path):
     view = DatasetView(
         "arm", {"front": "top", "wrist": None}, {"hand": "ee_pos"}, (Field("move", 3, "delta", "m", high=1.0),)
     )
+    view = replace(view, actions=False)
     parts = (
         DatasetEntry(str(tmp_path / "one"), weight=2.0, tasks=("push",), episodes=(3, 1)),
         DatasetEntry("/far/two", view, weight=0.5),
@@ -51,6 +54,7 @@ def test_every_key_of_a_mixture_file(write, tmp_path):
     said = json.loads(json.dumps(mix.to_json()))
     assert said["parts"][1]["cameras"] == {"front": "top", "wrist": None}
     assert said["parts"][1]["fields"]["action"][0]["name"] == "move"
+    assert said["parts"][1]["actions"] is False
     assert said["parts"][0] == {"weight": 2.0, "tasks": ["push"], "episodes": [3, 1]}
 
 

@@ -7,6 +7,8 @@ from world_testing import expect_world
 
 from praxia.checkpoint.store import load_policy, load_world
 from praxia.core.errors import MismatchError
+from praxia.dataloader.mixture_config import DatasetEntry, MixtureConfig
+from praxia.dataloader.view import DatasetView
 from praxia.joint.roles import JointRoles
 from praxia.training import engine
 from praxia.transforms.relative import RelativeActions
@@ -41,6 +43,17 @@ def test_a_run_becomes_a_policy_and_a_world(demonstrations, small_run, queries, 
     np.testing.assert_allclose(alone[0].chunk, decisions[1].chunk, atol=1e-5)
     assert not np.allclose(decisions[0].chunk, decisions[2].chunk)
     assert world.imagine(world.start(asked), torch.zeros(3, 8, 2)).latents.shape == (3, 1, 1, 16)
+
+
+def test_labelled_episodes_and_video_train_together(demonstrations, small_run, queries, tmp_path):
+    entries = (
+        DatasetEntry(str(demonstrations), episodes=(0, 1)),
+        DatasetEntry(str(demonstrations), DatasetView(actions=False), episodes=(2, 3)),
+    )
+    engine.train(small_run, MixtureConfig(entries), tmp_path / "run", recipe="uwm-tworoom", command="")
+    policy, _ = load_policy(tmp_path / "run")
+    decisions, _ = policy.act(queries(2), policy.start(2))
+    assert np.isfinite(decisions[0].chunk).all()
 
 
 def test_each_role_answers_what_it_is_asked(model_of, data):

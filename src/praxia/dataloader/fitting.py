@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from praxia.core.embodiment import Field
+from praxia.core.errors import MismatchError
 from praxia.data.features import feature_dim_names, field_dim_names
 from praxia.data.vectors import ACTION, STATE
 from praxia.dataloader.action_chunks import chunk_statistics
@@ -39,7 +40,9 @@ class EmbodimentStatistics:
         fitted = EmbodimentTransforms.fit(every, normalisation)
         if self.relative is None:
             return fitted
-        return fitted.with_relative(self.relative, *(one[ACTION] for one in every), normalisation=normalisation)
+        return fitted.with_relative(
+            self.relative, *(one[ACTION] for one in every if ACTION in one), normalisation=normalisation
+        )
 
 
 def compute_statistics(
@@ -48,18 +51,23 @@ def compute_statistics(
     """Statistics of the rows to train on by embodiment; `relative` are its actions relative to the state, if any.
 
     Raises:
-        MismatchError: every episode is shorter than a step. DataError: a number that is not finite.
+        MismatchError: every episode is shorter than a step, or all data of an embodiment are read without actions.
+        DataError: a number that is not finite.
     """
     found: dict[str, EmbodimentStatistics] = {}
     for name in dict.fromkeys(entry.embodiment.name for entry in entries):
         own = [_statistics(entry, relative) for entry in entries if entry.embodiment.name == name]
         described = [{feature: one.describe() for feature, one in rows.items()} for rows in own]
-        combined = described[0]
-        if len(own) > 1:
-            for feature in combined:
-                for rows in own[1:]:
-                    own[0][feature].merge(rows[feature])
-            combined = {feature: one.describe() for feature, one in own[0].items()}
+        merged: dict[str, RunningStats] = {}
+        for feature, one in ((feature, one) for rows in own for feature, one in rows.items()):
+            if feature in merged:
+                merged[feature].merge(one)
+            merged.setdefault(feature, one)
+        if ACTION not in merged:
+            raise MismatchError(
+                f'expected a data set with actions of embodiment {name!r}, got none: each is read with "actions" false'
+            )
+        combined = {feature: one.describe() for feature, one in merged.items()}
         found[name] = EmbodimentStatistics(tuple(described), combined, relative.get(name))
     return found
 

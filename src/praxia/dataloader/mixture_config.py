@@ -224,7 +224,7 @@ def _cache_budgets(datasets: Sequence[Dataset], cache_bytes: int | None) -> list
 HELP = "praxia data mix --help"
 KEYS = ("rate_hz", "temperature", "sizes", "parts")
 # "body" is the name of "embodiment" in older files.
-ENTRY_KEYS = ("data", "weight", "tasks", "episodes", "embodiment", "body", "cameras", "fields")
+ENTRY_KEYS = ("data", "weight", "tasks", "episodes", "embodiment", "body", "cameras", "fields", "actions")
 FIELD_KEYS = ("name", "size", "kind", "unit", "frame", "low", "high")
 
 
@@ -289,6 +289,7 @@ def _entry(value: Any, where: str, folder: Path) -> DatasetEntry:
         cameras=cameras,
         state=_fields(fields.get("state", {}), f"{where}.fields.state"),
         action=_fields(fields.get("action", {}), f"{where}.fields.action"),
+        actions=_flag(table.get("actions", True), f"{where}.actions"),
     )
     return DatasetEntry(
         data=data if "://" in data else str(folder / expand_home(data)),
@@ -364,6 +365,12 @@ def _number(value: Any, where: str, least: float = 0.0) -> float | None:
     if not _is(value, int, float) or not math.isfinite(value) or value <= 0 or value < least:
         raise _wrong_value(where, f"a number of at least {least:g}" if least else "a number above 0", value)
     return float(value)
+
+
+def _flag(value: Any, where: str) -> bool:
+    if not isinstance(value, bool):
+        raise _wrong_value(where, "true or false", value)
+    return value
 
 
 def _size(value: Any, where: str) -> tuple[int, int]:

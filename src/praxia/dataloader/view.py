@@ -26,7 +26,8 @@ class DatasetView:
 
     `name` is the embodiment's name. `cameras` maps a name to that of the data set's camera, or to None: then its images
     are black and not valid. `state` and `action` rename or declare fields, without moving a number. `sizes` are
-    (height, width) of images by the new names of cameras, `rate_hz` is the rate of the window's steps.
+    (height, width) of images by the new names of cameras, `rate_hz` is the rate of the window's steps. With `actions`
+    False the data are read as video: no action of a window is valid. Data that have none must declare `action`.
     """
 
     name: str | None = None
@@ -35,6 +36,7 @@ class DatasetView:
     action: Fields = field(default_factory=dict)
     sizes: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     rate_hz: float | None = None
+    actions: bool = True
 
     def source_of(self, camera: str) -> str | None:
         """The data set's own name of a camera; None: it has no such camera."""
@@ -60,7 +62,8 @@ class DatasetView:
                 'actions are, which it does not declare; do so in the mixture file: "fields": {"action": [{"name": '
                 '"joints", "size": 6, "kind": "position", "unit": "rad"}, ...]}'
             )
-        action = _named(dataset, "action", own.action, self.action)
+        declares = not self.actions and not own.action and isinstance(self.action, tuple)
+        action = self.action if declares else _named(dataset, "action", own.action, self.action)
         return Embodiment(
             name=self.name or own.name,
             state=_named(dataset, "state", own.state, self.state),
@@ -99,7 +102,8 @@ class DatasetView:
 
         fields = {name: plain(value) for name, value in (("state", self.state), ("action", self.action)) if value}
         found = {"embodiment": self.name, "cameras": dict(self.cameras), "fields": fields}
-        return {name: value for name, value in found.items() if value}
+        given = {name: value for name, value in found.items() if value}
+        return given if self.actions else {**given, "actions": False}
 
 
 def _named(dataset: Dataset, what: str, own: Sequence[Field], given: Fields) -> tuple[Field, ...]:

@@ -41,7 +41,7 @@ class Windows:
     the order of training is that of windows.
 
     Data without a state or without actions are read by windows that need none (a horizon of 0): the state then has no
-    dims.
+    dims. Those whose view says that they have no actions are read by any window, and none of their actions is valid.
 
     Raises:
         PraxiaError: the window's streams, which are kept in memory as a whole, do not fit into it.
@@ -75,7 +75,10 @@ class Windows:
         self._stream = {one.name: dataset.column(stream_key(one.name)) for one in self.embodiment.streams}
         self._state = _vector(dataset, "observation.state", STATE in {*window.observation_steps, *window.targets})
         label_or_executed = EXECUTED if window.executed and EXECUTED in dataset.info["features"] else ACTION
-        self._action = _vector(dataset, label_or_executed, window.horizon > 0 or ACTION in window.observation_steps)
+        if self.view.actions:
+            self._action = _vector(dataset, label_or_executed, window.horizon > 0 or ACTION in window.observation_steps)
+        else:
+            self._action = np.zeros((int(dataset.episodes.length.sum()), self.embodiment.action_dim), np.float32)
         self._reward, self._terminated = _outcomes(dataset, self.embodiment) if window.outcomes else (None, None)
         self.extras = _extras(dataset, self.embodiment, window.extras)
         self.episodes = np.asarray(episodes, dtype=np.int64)
@@ -132,6 +135,8 @@ class Windows:
     def statistics(self) -> dict[str, RunningStats]:
         """Statistics of `rows`: {"observation.state": ..., "action": ...}; meta/stats.json plays no role.
 
+        Data that are read without actions have none of these.
+
         Raises:
             MismatchError: every episode is shorter than a step.
         """
@@ -139,6 +144,8 @@ class Windows:
         for state, action in self.rows():
             found["observation.state"].add(state)
             found["action"].add(action)
+        if not self.view.actions:
+            return {"observation.state": found["observation.state"]}
         if found["action"].count == 0:
             raise MismatchError(
                 f"no episode of {self.root} is as long as a step at {self.embodiment.control_hz:g} Hz; raise rate_hz"
@@ -207,6 +214,7 @@ class Windows:
     ) -> tuple[Float32[np.ndarray, "B H A"], Bool[np.ndarray, "B H"]]:
         """The actions of `steps`, counted from each present, and which steps are within the episode."""
         at, valid = self._locate(indices, self._resampling.in_force(steps))
+        valid &= self.view.actions
         if min(steps, default=0) < 0:  # a step that begins before the episode may end in it
             valid &= self._locate(indices, self._resampling.newest(steps))[1]
         action = self._action[at]

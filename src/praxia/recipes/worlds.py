@@ -51,5 +51,5 @@ def uwm_tworoom() -> TrainRun:
         window=Window(
             {"image.top": (0,), "image.goal": (0,)}, horizon=8, targets={"image.top": (2, 4, 6, 8)}, executed=True
         ),
-        train=Train(steps=2500, batch_size=64, shift_px=0),
+        train=Train(steps=1200, batch_size=32, shift_px=0),
     )

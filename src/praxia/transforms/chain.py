@@ -30,11 +30,15 @@ class EmbodimentTransforms:
 
     @classmethod
     def fit(cls, stats: Iterable[Stats], normalisation: Normalisation = "quantiles") -> "EmbodimentTransforms":
-        """From the statistics of all data sets of the embodiment (features "observation.state" and "action")."""
+        """From the statistics of all data sets of the embodiment: features "observation.state", and "action" where a
+        data set has actions.
+        """
         stats = list(stats)
         return cls(
             state=Normaliser.from_stats(*(one["observation.state"] for one in stats), normalisation=normalisation),
-            action=Normaliser.from_stats(*(one["action"] for one in stats), normalisation=normalisation),
+            action=Normaliser.from_stats(
+                *(one["action"] for one in stats if "action" in one), normalisation=normalisation
+            ),
         )
 
     def with_relative(

@@ -21,6 +21,7 @@ FILE = """A mixture file. Only "parts" and "data" are required; folders are rela
   {"data": "gantry", "weight": 2, "tasks": ["push"], "episodes": [0, 1],
    "embodiment": "gantry",                    another name for the embodiment
    "cameras": {"front": "top", "wrist": null},  our name: its name; null: none, so black and not valid
+   "actions": false,                          read as video, for models that learn from frames alone
    "fields": {"state": {"hand": "ee_pos"},    our name: its name
               "action": [{"name": "move", "size": 3, "kind": "delta", "unit": "m"}]}}]}   or declare them all
 """
