@@ -1,13 +1,18 @@
 """What the catalogue says of a recipe is what it is."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 from praxia.core.types import EnvSpec
+from praxia.encoders.backbone import BackboneConfig
 from praxia.encoders.public.model import PublicVLM
+from praxia.encoders.public.vision import DINOV2_SMALL
 from praxia.encoders.state_only import StateOnly
 from praxia.envs import find_family
+from praxia.nn.trainable import BuildsOn
 from praxia.nn.types import Shapes
 from praxia.policies.encoder_head import EncoderHead
 from praxia.recipes import RECIPES, find_recipe
@@ -36,11 +41,17 @@ def parameters(name):
     chunks = np.linspace(-1, 1, 64 * window.horizon * embodiment.action_dim, dtype=np.float32)
     # A public model's sizes are those of the published one, without its files.
     config = run.model
+    if isinstance(getattr(config, "encoder", None), BackboneConfig):
+        config = replace(config, encoder=replace(config.encoder, fitted=DINOV2_SMALL))
+    if isinstance(config, BuildsOn):  # on any world: what is counted is built on it
+        config = config.built_on(find_recipe("lewm-tworoom")().model)
     if isinstance(config, EncoderHead):
         head = EncoderHead(StateOnly(), config.head).fit(lambda: chunks.reshape(64, window.horizon, -1)).head
         config = EncoderHead(config.encoder, head)
     with torch.device("meta"):
         model = config.build(shapes)
+    if isinstance(config, BuildsOn):
+        delattr(model, config.base_name)
     return sum(value.numel() for value in model.parameters())
 
 
@@ -59,7 +70,8 @@ def test_it_says_what_a_recipe_needs(name):
     entry, run = CATALOG[name], find_recipe(name)()
     assert run.window.sees_every_camera == (entry.benchmark is None)
     assert entry.benchmark is None or entry.benchmark in entry.needs
-    assert ("weights" in entry.needs) == isinstance(getattr(run.model, "encoder", None), PublicVLM)
+    assert ("weights" in entry.needs) == isinstance(getattr(run.model, "encoder", None), PublicVLM | BackboneConfig)
+    assert ("trained world" in entry.needs) == isinstance(run.model, BuildsOn)
     assert ("GPU" in entry.needs) == name.endswith("-published")
 
 

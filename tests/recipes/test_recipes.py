@@ -1,10 +1,14 @@
 import dataclasses
+import functools
 import json
 
 import pytest
+from public_models import save_vision
 
 from praxia.core.config import config_from_json, config_to_json
 from praxia.core.registry import lookup
+from praxia.encoders.backbone import BackboneConfig
+from praxia.nn.trainable import BuildsOn
 from praxia.recipes import RECIPES
 from praxia.training import engine
 
@@ -58,16 +62,25 @@ TRAINED = [
 @pytest.mark.parametrize("name", TRAINED)
 def test_two_steps_save_resume_identical(name, demonstrations, tmp_path):
     run, data = recipe(name), data_for(name, demonstrations)
+    if isinstance(encoder := getattr(run.model, "encoder", None), BackboneConfig):
+        small = dataclasses.replace(encoder, weights=str(save_vision("dinov2", tmp_path / "public")), image_size=28)
+        run = dataclasses.replace(run, model=dataclasses.replace(run.model, encoder=small))
     options = dataclasses.replace(run.train, steps=3, batch_size=4, checkpoint_s=0.0, log_every=1)
     run = dataclasses.replace(run, train=options)
-    uninterrupted = engine.train(run, data, tmp_path / "whole", recipe=name, command="")
+    start_from = None
+    if isinstance(run.model, BuildsOn):
+        world = recipe("dino-wm")
+        world = dataclasses.replace(world, model=recipe("lewm-tworoom").model, train=options)
+        engine.train(world, data, start_from := tmp_path / "base", recipe="lewm", command="")
+    train = functools.partial(engine.train, run, data, recipe=name, command="", start_from=start_from)
+    uninterrupted = train(tmp_path / "whole")
 
     def stop(step, metrics):
         if step == 2:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        engine.train(run, data, tmp_path / "run", recipe=name, command="", report=stop)
-    resumed = engine.train(run, data, tmp_path / "run", recipe=name, command="", resume=True)
+        train(tmp_path / "run", report=stop)
+    resumed = train(tmp_path / "run", resume=True)
     assert resumed["resumed_from"] in (1, 2)  # states are written beside training, and one at a time
     assert resumed["weights_sha256"] == uninterrupted["weights_sha256"]

@@ -14,7 +14,7 @@ from praxia.envs.bimodal.env import Bimodal
 from praxia.envs.bimodal.family import BIMODAL
 from praxia.envs.wrappers import Revealing, revealing
 from praxia.experts.baselines import UniformPolicy
-from praxia.nn.world import World
+from praxia.nn.world import Decodes, World
 from praxia.planning.blocks import Blocks
 from praxia.planning.cem import CEM
 from praxia.planning.mppi import MPPI
@@ -26,6 +26,7 @@ from praxia.rollout.types import Job
 from praxia.worlds.simulator import SimulatorWorld
 
 SPEC = EnvSpec("bimodal", "pass")
+CAMERAS = [camera.name for camera in Bimodal(SPEC).embodiment.cameras]
 
 
 def world(**options):
@@ -86,6 +87,22 @@ def test_a_cost_of_privileged_state_takes_the_place_of_rewards():
     assert imagined.terminated is None
     assert imagined.reward is not None
     torch.testing.assert_close(imagined.reward[0], -(robot - goal).abs().sum(1))
+
+
+def test_it_shows_what_the_simulator_would_see():
+    model = world()
+    state = model.start([query(0), query(1, (0.5, 0.1))])
+    after = model.imagine(state, torch.full((2, 3, 2), 0.5)).state
+    env = Bimodal(SPEC)
+    env.reset(BIMODAL.draw_start("pass", "test", 1))
+    for action in [(0.5, 0.1), *[(0.5, 0.5)] * 3]:
+        env.command(np.array(action, np.float32))
+    expected = env.observe(CAMERAS).images
+    assert isinstance(model, Decodes)
+    found = model.decode(after)
+    assert found.keys() == expected.keys()
+    assert all(np.array_equal(found[name][1], image) for name, image in expected.items())
+    assert not np.array_equal(found[CAMERAS[0]][0], found[CAMERAS[0]][1])
 
 
 def test_a_query_without_a_snapshot_is_refused():

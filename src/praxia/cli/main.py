@@ -32,6 +32,7 @@ VERBS = {
     "train": "train a recipe on a data set",
     "preflight": "check in seconds whether checkpoint, benchmark and this machine fit together",
     "eval": "evaluate a policy on a named benchmark, from unseen starts",
+    "imagine": "imagine recorded episodes in a world, beside what was recorded: errors and videos",
     "plan": "plan in a world, or in the simulator itself, and evaluate that on a benchmark",
     "serve": "serve policies over the network to robots, simulators and `praxia eval`",
     "compare": "decide which of two policies is better, with statistics",

@@ -8,7 +8,7 @@ from typing import Any
 from praxia.cli.arguments import parse
 from praxia.core.registry import names
 from praxia.recipes import RECIPES, find_recipe
-from praxia.recipes.catalog import CAMERAS, CATALOG, GPU, START_HERE
+from praxia.recipes.catalog import CAMERAS, CATALOG, GPU, START_HERE, WORLDS
 
 __all__ = ["run"]
 
@@ -61,6 +61,8 @@ def _listing(others: Sequence[str]) -> Iterator[str]:
     yield "\n  praxia train act --data my/dataset --hold-out 0.1 --out runs/mine\n"
     yield "More for any data with cameras, small, trained from scratch on a laptop:\n"
     yield from (_line(name) for name, one in CATALOG.items() if one.needs == CAMERAS and name not in START_HERE)
+    yield "\nModels of the world, for any data with cameras; what each needs beside them:\n"
+    yield from (f"{_line(name)} ({CATALOG[name].needs.removeprefix(f'{CAMERAS}; ')})" for name in WORLDS)
     yield "\nAt the sizes and settings of their papers, for a GPU:\n"
     yield from (_line(name) for name, one in CATALOG.items() if one.needs == GPU)
     for needs in dict.fromkeys(one.needs for one in CATALOG.values() if one.needs.startswith(f"{GPU}; ")):

@@ -12,7 +12,15 @@ from torch import Tensor, nn
 
 from praxia.core.config import FittedConfig
 from praxia.core.errors import PraxiaError
-from praxia.encoders.layers import Readout, StateProjection, context_of, embedded_cells, grid_positions, spatial_softmax
+from praxia.encoders.layers import (
+    Readout,
+    StateProjection,
+    context_of,
+    embedded_cells,
+    grid_positions,
+    linear,
+    spatial_softmax,
+)
 from praxia.encoders.public.vision import FAMILIES, PublicVision
 from praxia.encoders.public.vision_files import find_folder, read_vision
 from praxia.encoders.text import PooledText, TextEncoderConfig
@@ -116,13 +124,14 @@ class BackboneGridEncoder(BackboneEncoder):
         self.norm = nn.LayerNorm(self.width)
         self.image_embedding = nn.Parameter(torch.randn(shapes.num_images, 1, self.width) * 0.02)
         self.text = config.text.build(shapes)
-        self.text_in = nn.Linear(self.text.width, self.width)
+        self.text_in = nn.Linear(self.text.width, self.width) if self.text.width else None
         self.state = StateProjection(shapes)
-        self.state_in = nn.Linear(self.state.width, self.width)
+        self.state_in = linear(self.state.width, self.width)
 
     def forward(self, batch: Batch) -> Context:
         camera_tokens = embedded_cells(batch, self.cameras, self.cells, self.image_embedding)
-        return context_of(batch, camera_tokens, [self.text_in(self.text(batch)), self.state_in(self.state(batch))])
+        text = [] if self.text_in is None else [self.text_in(self.text(batch))]
+        return context_of(batch, camera_tokens, [*text, self.state_in(self.state(batch))])
 
     def cells(self, images: UInt8[Tensor, "B T C Y X"]) -> Float[Tensor, "B T N D"]:
         """The normalised features of each image's patches with their positions."""

@@ -1,5 +1,6 @@
 """What several encoders share: the projection of the state, fixed positions, keypoints, and how a context is made."""
 
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 
 import torch
@@ -10,7 +11,7 @@ from praxia.nn.embodiment_linear import EmbodimentLinear, dim_masks, mask_dims
 from praxia.nn.layers import token_mask, zero_invalid
 from praxia.nn.types import Batch, Context, Shapes
 
-__all__ = ["Readout", "StateProjection", "context_of", "embedded_cells", "grid_positions", "spatial_softmax"]
+__all__ = ["Readout", "StateProjection", "context_of", "embedded_cells", "grid_positions", "linear", "spatial_softmax"]
 
 PROJECTED_WIDTH = 64
 
@@ -38,6 +39,14 @@ class StateProjection(nn.Module):
             return state.flatten(1)
         state = mask_dims(state, self.state_mask, batch.embodiment)
         return self.project(state.flatten(1), batch.embodiment)
+
+
+def linear(num_in: int, num_out: int) -> nn.Linear:
+    """A linear layer. Of no numbers, such as no state, it is a constant: torch warns about that, needlessly."""
+    with warnings.catch_warnings():
+        if not num_in:
+            warnings.filterwarnings("ignore", "Initializing zero-element tensors")
+        return nn.Linear(num_in, num_out)
 
 
 class Readout(nn.Module):

@@ -54,13 +54,19 @@ class RecordedEpisodes:
 
 
 def open_recorded(
-    policy: HasEmbodiments, data: str, episodes: str | None = None, bind_as: str | None = None
+    policy: HasEmbodiments,
+    data: str,
+    episodes: str | None = None,
+    bind_as: str | None = None,
+    *,
+    window: Window | None = None,
+    successful: bool = True,
 ) -> RecordedEpisodes:
     """The episodes of `data` as `policy` was trained to see its own: its cameras, letterboxed to its sizes.
 
     `data` is a data set, or a mixture file with one part where names or the rate are to be read differently.
     `episodes` is a text like "0-9", or the name of a split that the data set declares. None: those that training would
-    read, without failed ones; of a split too.
+    read, without failed ones if `successful`; of a split too. `window` is read in place of the policy's observations.
 
     Raises:
         MismatchError: the data do not fit the policy. Names both.
@@ -77,8 +83,9 @@ def open_recorded(
         embodiment = view.embodiment(dataset, policy.window.streams)
     name = match_counterpart(policy, _counterpart(entry, embodiment), embodiment, bind_as)
     assert trained is not None, "a policy that fits was trained on the embodiment"
-    selected = _select(entry, dataset, episodes)
-    return RecordedEpisodes(Windows(dataset, _dense(policy.window.for_embodiment(trained)), selected, view), name)
+    selected = _select(entry, dataset, episodes, successful=successful)
+    seen = _dense(policy.window.for_embodiment(trained)) if window is None else window
+    return RecordedEpisodes(Windows(dataset, seen, selected, view), name)
 
 
 def open_foreign(
@@ -124,12 +131,12 @@ def _counterpart(entry: DatasetEntry, embodiment: Embodiment) -> Counterpart:
     return Counterpart(f"data set {entry.data}", cameras, ADVICE, ORDER)
 
 
-def _select(entry: DatasetEntry, dataset: Dataset, episodes: str | None) -> list[int]:
+def _select(entry: DatasetEntry, dataset: Dataset, episodes: str | None, *, successful: bool = True) -> list[int]:
     if episodes is None:
-        return entry.select_episodes(dataset, successful=True).tolist()
+        return entry.select_episodes(dataset, successful=successful).tolist()
     if episodes[:1].isalpha():
-        split = dataset.split(episodes)
-        selected = [number for number in entry.select_episodes(dataset, successful=True).tolist() if number in split]
+        split, known = dataset.split(episodes), entry.select_episodes(dataset, successful=successful).tolist()
+        selected = [number for number in known if number in split]
         if not selected:
             raise PraxiaError(f"expected an episode in the split {episodes!r} of {dataset.root} to evaluate, got none")
         return selected

@@ -19,6 +19,7 @@ from praxia.nn.types import Batch, Shapes
 
 __all__ = [
     "BeginsAndFinishes",
+    "BuildsOn",
     "FitsData",
     "MakeOptimizer",
     "Minimise",
@@ -64,6 +65,32 @@ class FitsData(Protocol):
 
     def refitted_as(self: C, other: Any, chunks: Chunks) -> C:
         """As `fitted_as`, but with what depends on the data fitted again, on `chunks`."""
+        ...
+
+
+@runtime_checkable
+class BuildsOn(Protocol):
+    """The config of a model that has a trained one as a part, which stays as it is: the model of `--start-from`.
+
+    That model's window and transforms are the run's, and its weights those of the part.
+    """
+
+    @property
+    def base(self) -> ModelConfig | None:
+        """The config of the part; None: not known yet."""
+        ...
+
+    @property
+    def base_name(self) -> str:
+        """The part's name in the model."""
+        ...
+
+    def built_on(self, base: ModelConfig) -> ModelConfig:
+        """With `base` as the part.
+
+        Raises:
+            MismatchError: it cannot be built on that.
+        """
         ...
 
 

@@ -4,18 +4,19 @@ Axes: B rows, R chosen rows, H actions, A action dims, K imagined timesteps, N t
 network and a world no planner: both know this interface. A simulator can be behind it as well as a learned model.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
-from jaxtyping import Bool, Float, Int
+import numpy as np
+from jaxtyping import Bool, Float, Int, UInt8
 from torch import Tensor
 
 from praxia.core.embodiment import Embodiment
 from praxia.core.types import Query
 from praxia.core.window import Window
 
-__all__ = ["Imagined", "World", "WorldState"]
+__all__ = ["Decodes", "Imagined", "World", "WorldState"]
 
 
 @runtime_checkable
@@ -81,4 +82,13 @@ class World(Protocol):
 
         Learned worlds have gradients with respect to `actions` and to the state.
         """
+        ...
+
+
+@runtime_checkable
+class Decodes(Protocol):
+    """A world that shows what it believes."""
+
+    def decode(self, state: WorldState) -> Mapping[str, UInt8[np.ndarray, "B Y X 3"]]:
+        """The images of each camera at the present of each row, as `Observation.images` of the embodiment has them."""
         ...

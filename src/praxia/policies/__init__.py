@@ -2,6 +2,7 @@
 
 MODELS = {
     "corrected": "praxia.policies.correction:Corrected",
+    "decoded": "praxia.worlds.decoder:Decoded",
     "dual": "praxia.policies.two_systems:Dual",
     "dino-wm": "praxia.worlds.dino_wm:DinoWM",
     "encoder-head": "praxia.policies.encoder_head:EncoderHead",

@@ -28,6 +28,7 @@ RECIPES = {
     "diffusion-unet-tabletop-heads": "praxia.recipes.tabletop_heads:diffusion_unet_tabletop_heads",
     "dit-bimodal": "praxia.recipes.bimodal:dit_bimodal",
     "dit-tabletop-heads": "praxia.recipes.tabletop_heads:dit_tabletop_heads",
+    "dino-wm": "praxia.recipes.worlds:dino_wm",
     "fast-bimodal": "praxia.recipes.bimodal:fast_bimodal",
     "fast-tabletop-heads": "praxia.recipes.tabletop_heads:fast_tabletop_heads",
     "fis-tabletop": "praxia.recipes.two_systems:fis_tabletop",
@@ -71,6 +72,7 @@ RECIPES = {
     "rt1": "praxia.recipes.known:rt1",
     "rt1-published": "praxia.recipes.known_published:rt1_published",
     "uwm-tworoom": "praxia.recipes.worlds:uwm_tworoom",
+    "world-decoder": "praxia.recipes.worlds:world_decoder",
 }
 
 

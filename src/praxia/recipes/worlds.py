@@ -1,14 +1,17 @@
 """Recipes for models of the world."""
 
-from praxia.core.window import Window
+from praxia.core.window import EVERY_CAMERA, Window
+from praxia.encoders.backbone import BackboneGrid
 from praxia.encoders.film_cnn import FilmCNN
 from praxia.encoders.text import NoText
 from praxia.joint.uwm import UWM
 from praxia.training.config import Train, TrainRun
+from praxia.worlds.decoder import Decoded
+from praxia.worlds.dino_wm import DinoWM
 from praxia.worlds.lapa import LAPA
 from praxia.worlds.lewm import LeWM
 
-__all__ = ["lapa_tworoom", "lewm_tworoom", "uwm_tworoom"]
+__all__ = ["dino_wm", "lapa_tworoom", "lewm_tworoom", "uwm_tworoom", "world_decoder"]
 
 STRIDE = 5
 
@@ -22,12 +25,7 @@ def lewm_tworoom() -> TrainRun:
             width=64,
             depth=3,
         ),
-        window=Window(
-            {"image.top": (-2 * STRIDE, -STRIDE, 0), "action": tuple(range(-2 * STRIDE, 0))},
-            horizon=STRIDE,
-            targets={"image.top": (STRIDE,)},
-            executed=True,
-        ),
+        window=_window("image.top"),
         train=Train(steps=3000, batch_size=64, shift_px=0),
         only_success=False,
     )
@@ -52,4 +50,43 @@ def uwm_tworoom() -> TrainRun:
             {"image.top": (0,), "image.goal": (0,)}, horizon=8, targets={"image.top": (2, 4, 6, 8)}, executed=True
         ),
         train=Train(steps=1200, batch_size=32, shift_px=0),
+    )
+
+
+def dino_wm() -> TrainRun:
+    """Images of any camera -> patches of a frozen DINOv2-S, and what follows them 5 steps on, by DINO-WM.
+
+    196 patches of an image, three frames and six layers of 16 heads, as published; one embodiment, absolute actions.
+    """
+    return TrainRun(
+        model=DinoWM(
+            encoder=BackboneGrid("hf://facebook/dinov2-small", image_size=196, text=NoText(width=0)),
+            stride=STRIDE,
+            depth=6,
+            num_heads=16,
+            head_width=64,
+        ),
+        window=_window(EVERY_CAMERA),
+        train=Train(steps=20_000, batch_size=32, learning_rate=5e-4, shift_px=0),
+        only_success=False,
+    )
+
+
+def world_decoder() -> TrainRun:
+    """The latents of a trained world, named by `--start-from`, -> images of what it believes."""
+    return TrainRun(
+        model=Decoded(),
+        window=Window({EVERY_CAMERA: (0,)}, horizon=0),  # the world's takes its place
+        train=Train(steps=2000, batch_size=32, shift_px=0),
+        only_success=False,
+    )
+
+
+def _window(images: str) -> Window:
+    """Three frames a stride apart, the next one as the target, and all actions between them."""
+    return Window(
+        {images: (-2 * STRIDE, -STRIDE, 0), "action": tuple(range(-2 * STRIDE, 0))},
+        horizon=STRIDE,
+        targets={images: (STRIDE,)},
+        executed=True,
     )

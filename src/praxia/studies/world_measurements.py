@@ -3,7 +3,7 @@
 Axes: M frames, F numbers of a latent, P numbers of a state, B windows, K imagined timesteps.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -12,10 +12,10 @@ from jaxtyping import Float64, UInt8
 
 from praxia.core.embodiment import Embodiment
 from praxia.core.errors import UnknownName
-from praxia.core.types import Observation, Query
 from praxia.core.window import Samples, Window
 from praxia.data.dataset import Dataset
 from praxia.dataloader.windows import Windows
+from praxia.evaluation.imagination import frame_latents, frame_queries
 from praxia.nn.world import World
 
 __all__ = ["linear_r2", "measure_world"]
@@ -92,30 +92,18 @@ def _read(world: World, dataset: Dataset, num_blocks: int) -> Samples:
     return windows.read(np.linspace(0, len(windows) - 1, min(len(windows), NUM_WINDOWS)).astype(np.int64))
 
 
-def _queries(images: Mapping[str, UInt8[np.ndarray, "B _ Y X 3"]], at: int, rows: Sequence[int], world: World):
-    state = np.zeros(world.embodiment.state_dim, np.float32)
-    for row in rows:
-        observation = Observation({name: one[row, at] for name, one in images.items()}, state, "", 0.0)
-        yield Query((observation,), str(row), 0, row)
-
-
-@torch.no_grad()
 def _latents(world: World, images: Mapping[str, UInt8[np.ndarray, "B _ Y X 3"]], at: int) -> Float64[np.ndarray, "B F"]:
     """The latents of each window's image number `at`, all tokens as one vector."""
-    found = [
-        world.start(list(_queries(images, at, rows, world))).latent.flatten(1)
-        for rows in _parts(len(next(iter(images.values()))))
-    ]
-    return torch.cat(found).double().cpu().numpy()
+    return frame_latents(world, {name: one[:, at] for name, one in images.items()})
 
 
 @torch.no_grad()
 def _imagined(world: World, samples: Samples) -> Float64[np.ndarray, "B K F"]:
     """What the world imagines of the executed actions from each window's present."""
     assert samples.action is not None
-    found = []
+    found, present = [], {name: one[:, 0] for name, one in samples.images.items()}
     for rows in _parts(len(samples.action)):
-        state = world.start(list(_queries(samples.images, 0, rows, world)))
+        state = world.start(frame_queries(world, present, rows))
         actions = torch.from_numpy(samples.action[rows]).to(state.latent.device)
         found.append(world.imagine(state, actions).latents.flatten(2))
     return torch.cat(found).double().cpu().numpy()

@@ -32,6 +32,9 @@ def provenance_section(sources: ReportSources, comparisons: Sequence[BenchmarkCo
     for one in sources.offline:
         about = {"file": one.path.name, **one.meta["fingerprint"]}
         records.append(_record(f"{results_name(one.path)} offline on {one.meta['data']}", one.meta["command"], about))
+    for one in sources.imagined:
+        about = {name: value for name, value in one.result.items() if name not in ("command", "blocks", "films")}
+        records.append(_record(f"imagined {one.path.parent.resolve().name}", one.result["command"], about))
     for run in sources.runs:
         about = {name: value for name, value in run.description.items() if name != "command"}
         records.append(_record(f"training {run.name}", run.description["command"], about))

@@ -18,6 +18,7 @@ from praxia.studio.failures import FailureAnalysis, analyse_failures, failure_se
 from praxia.studio.generalisation import generalisation_section
 from praxia.studio.headline import headline_section, task_section
 from praxia.studio.html import Markup, check_page_path, tag
+from praxia.studio.imagined import imagined_section
 from praxia.studio.motion import motion_section
 from praxia.studio.offline import offline_section, offline_verdict_section
 from praxia.studio.paired_comparison import (
@@ -57,11 +58,11 @@ def write_report(
 ) -> Path:
     """Write the page to `out` atomically and return `out`.
 
-    `paths` are results files, training runs, data sets, and folders that contain them at most two levels deep. For
-    every benchmark some episodes are replayed, in worker processes with environments from `build` (picklable) or in
-    what `make_slots` returns (`replay.ReplayRunner`): for videos, one success and one failure per task and starts from
-    which only one of two policies succeeded; and failures next to a successful episode from the same start. A video
-    takes a few seconds.
+    `paths` are results files, training runs, data sets, what worlds imagined, and folders that contain them at most two
+    levels deep. For every benchmark some episodes are replayed, in worker processes with environments from `build`
+    (picklable) or in what `make_slots` returns (`replay.ReplayRunner`): for videos, one success and one failure per
+    task and starts from which only one of two policies succeeded; and failures next to a successful episode from the
+    same start. A video takes a few seconds.
 
     Raises:
         PraxiaError: no path, a path that is none of these or cannot be read, or a file at `out` that is not a page.
@@ -117,6 +118,7 @@ def render_report(
     sections[1:1] = [study_table_section(table) for table in sources.tables]
     sections += [offline_verdict_section(*sources.offline)] if len(sources.offline) == 2 else []
     sections += [offline_section(one, policy_facts(one.meta["fingerprint"], sources)) for one in sources.offline]
+    sections += [imagined_section(one) for one in sources.imagined]
     if sources.runs:
         sections.append(training_section(sources.runs, sources.datasets, _described(sources)))
     sections += [dataset_section(dataset) for dataset in sources.datasets]

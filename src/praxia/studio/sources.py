@@ -1,4 +1,4 @@
-"""The inputs of a report: results files, training runs, data sets and study tables, recognised by their content."""
+"""The inputs of a report: results, training runs, data sets, study tables and what worlds imagined."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,7 +16,9 @@ from praxia.results.offline import OfflineRow, is_offline_file, read_offline
 from praxia.results.rows import Row, read_rows
 
 __all__ = [
+    "IMAGINED",
     "DatasetSummary",
+    "ImaginedResults",
     "OfflineResults",
     "ReportSources",
     "StoredResults",
@@ -26,7 +28,7 @@ __all__ = [
 ]
 
 _DEPTH = 2
-TABLE = "table.json"
+TABLE, IMAGINED = "table.json", "imagined.json"
 
 
 @dataclass(frozen=True)
@@ -104,6 +106,14 @@ class StudyTable:
 
 
 @dataclass(frozen=True)
+class ImaginedResults:
+    """The file that `praxia imagine` writes, beside its videos."""
+
+    path: Path
+    result: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
 class ReportSources:
     """All inputs of one report, in the order of the command line."""
 
@@ -112,6 +122,7 @@ class ReportSources:
     runs: tuple[TrainingRun, ...]
     datasets: tuple[DatasetSummary, ...]
     offline: tuple[OfflineResults, ...] = ()
+    imagined: tuple[ImaginedResults, ...] = ()
 
 
 def read_sources(paths: Sequence[Path]) -> ReportSources:
@@ -121,7 +132,7 @@ def read_sources(paths: Sequence[Path]) -> ReportSources:
         PraxiaError: a path that contains none of these, or a file that cannot be read.
     """
     found = {path.resolve(): path for source in paths for path in _find_inputs(source)}
-    files = [path for path in found.values() if path.is_file() and path.name != TABLE]
+    files = [path for path in found.values() if path.is_file() and path.name not in (TABLE, IMAGINED)]
     offline = [path for path in files if is_offline_file(path)]
     folders = [path for path in found.values() if path.is_dir()]
     return ReportSources(
@@ -130,6 +141,7 @@ def read_sources(paths: Sequence[Path]) -> ReportSources:
         tuple(_read_run(path) for path in folders if not committed(path)),
         tuple(_read_dataset(path) for path in folders if committed(path)),
         tuple(_read_offline(path) for path in offline),
+        tuple(ImaginedResults(path, _read_json(path)) for path in found.values() if path.name == IMAGINED),
     )
 
 
@@ -149,9 +161,11 @@ def _find_inputs(source: Path) -> list[Path]:
 
 
 def _walk(source: Path, depth: int) -> Iterator[Path]:
-    """Results files, study tables, run folders and data set folders, at most `depth` levels below `source`."""
+    """Results files, study tables, what was imagined, run folders and data set folders, at most `depth` levels below
+    `source`.
+    """
     if source.is_file():
-        if source.name == TABLE or is_results_file(source) or is_offline_file(source):
+        if source.name in (TABLE, IMAGINED) or is_results_file(source) or is_offline_file(source):
             yield source
     elif committed(source):
         yield source

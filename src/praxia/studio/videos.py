@@ -22,6 +22,7 @@ __all__ = [
     "make_video",
     "paired_figure",
     "select_episodes",
+    "side_by_side",
     "video_section",
 ]
 
@@ -121,10 +122,10 @@ def paired_figure(video: ReplayVideo, names: tuple[str, str], lines: Sequence[ob
 def _encode(replayed: Sequence[ReplayedEpisode]) -> bytes:
     longest = max(len(one.images) for one in replayed)
     padded = [[*one.images, *[one.images[-1]] * (longest - len(one.images))] for one in replayed]
-    return encode_mp4([_side_by_side(images) for images in zip(*padded, strict=True)], replayed[0].image_hz)
+    return encode_mp4([side_by_side(images) for images in zip(*padded, strict=True)], replayed[0].image_hz)
 
 
-def _side_by_side(images: Sequence[UInt8[np.ndarray, "Y X 3"]]) -> UInt8[np.ndarray, "Y W 3"]:
+def side_by_side(images: Sequence[UInt8[np.ndarray, "Y X 3"]]) -> UInt8[np.ndarray, "Y W 3"]:
     """Images of one size in a row, with white gaps."""
     gap = np.full((len(images[0]), _GAP_PX, 3), 255, np.uint8)
     columns = [column for image in images for column in (gap, image)]

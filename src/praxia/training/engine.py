@@ -13,7 +13,7 @@ from torch import nn
 from praxia.checkpoint.migration import RUN_SCHEMA, migrate_tensors
 from praxia.checkpoint.store import PolicyConfig, save_policy
 from praxia.core.config import FittedConfig, components, config_to_json
-from praxia.core.errors import PraxiaError, expect_positive
+from praxia.core.errors import MismatchError, PraxiaError, expect_positive
 from praxia.core.lock import Lock
 from praxia.dataloader.action_chunks import chunks_of
 from praxia.dataloader.fitting import EmbodimentStatistics, compute_statistics, fit_embodiments, fit_transforms
@@ -25,7 +25,7 @@ from praxia.datatools.statistics_warnings import format_warning, training_warnin
 from praxia.nn.blocks import compile_blocks
 from praxia.nn.compiler import expect_compiler
 from praxia.nn.ema import Ema
-from praxia.nn.trainable import FitsData, ModelConfig, RollsForward
+from praxia.nn.trainable import BuildsOn, FitsData, ModelConfig, RollsForward
 from praxia.nn.types import Batch
 from praxia.policies.encoder_head import HasPromptTokenizer
 from praxia.policies.interface import MakesPolicy
@@ -259,6 +259,8 @@ def _initial_checkpoint(
     initial = read_initial_checkpoint(path, run, windows.embodiments)
     if not refit:
         return initial
+    if isinstance(run.model, BuildsOn):
+        raise MismatchError("a model that is built on another keeps its normalisers; leave out --refit")
     embodiments = fit_embodiments(windows, statistics, run.normalisation)
     return initial.refitted(run, embodiments, lambda transforms: chunks_of(windows, transforms)[0])
 

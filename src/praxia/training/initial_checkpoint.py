@@ -14,7 +14,7 @@ from praxia.checkpoint.store import PolicyConfig, load_weights, read_config
 from praxia.core.embodiment import Embodiment, dim_name_difference
 from praxia.core.errors import MismatchError, PraxiaError, expect_positive
 from praxia.dataloader.mixture_config import MixtureConfig
-from praxia.nn.trainable import FitsData, ModelConfig
+from praxia.nn.trainable import BuildsOn, FitsData, ModelConfig
 from praxia.training.config import TrainRun
 from praxia.transforms.chain import EmbodimentTransforms, Transforms
 
@@ -23,13 +23,17 @@ __all__ = ["InitialCheckpoint", "adapt_to_data", "read_initial_checkpoint"]
 
 @dataclass(frozen=True)
 class InitialCheckpoint:
-    """A policy's model and transforms. `refit`: normalisers and tokenizer are fitted on the new data."""
+    """A policy's model and transforms. `refit`: normalisers and tokenizer are fitted on the new data.
+
+    `part`: the weights are those of the part of this name of the model to train (`nn.trainable.BuildsOn`).
+    """
 
     path: Path
     model: ModelConfig
     identity: PolicyIdentity
     transforms: Transforms
     refit: bool = False
+    part: str | None = None
 
     def refitted(
         self,
@@ -48,12 +52,15 @@ class InitialCheckpoint:
         return replace(self, model=model, transforms=transforms, refit=True)
 
     def weights_for(self, model: nn.Module) -> Mapping[str, Tensor]:
-        """The weights to begin with, read now. Layers as large as a refitted tokenizer's vocabulary begin fresh.
+        """The weights to begin with, read now. Layers as large as a refitted tokenizer's vocabulary begin fresh, and so
+        does what is built on a part.
 
         Raises:
             DataError: they are not what was saved.
         """
         weights = load_weights(self.path, self.identity)
+        if self.part is not None:
+            return {**model.state_dict(), **{f"{self.part}.{name}": value for name, value in weights.items()}}
         if not self.refit:
             return weights
         fresh = model.state_dict()
@@ -67,12 +74,15 @@ def adapt_to_data(run: TrainRun, mixture: MixtureConfig, start_from: Path | None
     """The run and the mixture with what the run leaves to its data, or to the policy to start from, if there is one.
 
     A window that sees every camera gets the policy's, and images that are larger than the policy's get its size. The
-    run's image size becomes sizes of the mixture, and its horizon in seconds becomes the window's in steps.
+    run's image size becomes sizes of the mixture, and its horizon in seconds becomes the window's in steps. A model
+    that is built on another (`nn.trainable.BuildsOn`) gets that one, and its window.
 
     Raises:
-        PraxiaError: no policy there, an image size below 1, or a horizon of less than half a step. DataError: it is not
-            what was saved.
+        PraxiaError: no policy there, or none given to build on; an image size below 1, or a horizon of less than half a
+            step. DataError: it is not what was saved. MismatchError: a model that this one cannot be built on.
     """
+    if isinstance(run.model, BuildsOn):
+        run = _built_on(run, run.model, start_from)
     if run.horizon_s is not None:
         horizon = round(run.horizon_s * mixture.control_hz)
         if horizon < 1:
@@ -92,6 +102,16 @@ def adapt_to_data(run: TrainRun, mixture: MixtureConfig, start_from: Path | None
     return replace(run, image_size=None), mixture.limited(run.image_size, known)
 
 
+def _built_on(run: TrainRun, model: BuildsOn, start_from: Path | None) -> TrainRun:
+    """The run with what is at `start_from` as the part that its model is built on, or with the part of that."""
+    if start_from is None:
+        raise PraxiaError("expected --start-from RUN, a trained model to build on, got none")
+    config = read_config(start_from)[0]
+    base = config.model.base if isinstance(config.model, BuildsOn) else config.model
+    assert base is not None, "a model that was trained has its part"
+    return replace(run, model=model.built_on(base), window=config.window)
+
+
 def read_initial_checkpoint(path: Path, run: TrainRun, embodiments: Sequence[Embodiment]) -> InitialCheckpoint:
     """The policy at `path`, for a run on data of `embodiments`, which replace its own in order.
 
@@ -103,8 +123,9 @@ def read_initial_checkpoint(path: Path, run: TrainRun, embodiments: Sequence[Emb
             that are relative in one and absolute in the other.
     """
     config, identity = read_config(path)
+    part = None if isinstance(config.model, BuildsOn) or not isinstance(run.model, BuildsOn) else run.model
     ours = {
-        "model": _unfitted(run.model),
+        "model": _unfitted(run.model) if part is None else part.base and _unfitted(part.base),
         "window": run.window,
         "embodiments": _meanings(embodiments),
         "relative actions": run.relative_actions(embodiments),
@@ -132,7 +153,7 @@ def read_initial_checkpoint(path: Path, run: TrainRun, embodiments: Sequence[Emb
     model = run.model
     if isinstance(model, FitsData):
         model = model.fitted_as(config.model)
-    return InitialCheckpoint(path, model, identity, config.transforms)
+    return InitialCheckpoint(path, model, identity, config.transforms, part=part and part.base_name)
 
 
 def _unfitted(model: ModelConfig) -> ModelConfig:

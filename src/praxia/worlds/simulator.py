@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 
 from praxia.core.embodiment import Embodiment
@@ -40,6 +40,7 @@ class SimulatorState:
 
 class SimulatorWorld:
     """A simulator behind `nn.world.World`: restore, step, snapshot. It steps one row after the other, on the CPU.
+    Satisfies `Decodes`, too: it renders.
 
     Its queries need privileged state with the episode's start and snapshot, as environments of
     `envs.wrappers.revealing(family)` give it. `env` is of the same task, and no environment that acts; or a mapping
@@ -48,7 +49,8 @@ class SimulatorWorld:
     An episode that is over stays as it is. Rewards are the environment's, summed over a stride; or, with a `cost` of
     the privileged state, minus the cost of each timestep, also of those after the end, so that ending is no gain.
 
-    Nothing is rendered until `observe` is called, and nothing has a gradient. It is its own `worlds.env.Decoder`.
+    Nothing is rendered until `observe` or `decode` is called, and nothing has a gradient. It is its own
+    `worlds.env.Decoder`.
 
     Raises:
         PraxiaError: a stride below 1.
@@ -110,6 +112,13 @@ class SimulatorWorld:
             None if self._cost is not None else torch.tensor([one.is_over for one in futures]),
             torch.tensor([one.succeeded for one in futures]),
         )
+
+    def decode(self, state: WorldState) -> Mapping[str, UInt8[np.ndarray, "B Y X 3"]]:
+        """What all cameras see in each row's episode."""
+        assert isinstance(state, SimulatorState), type(state)
+        names = [camera.name for camera in self.embodiment.cameras]
+        seen = self.observe(state, (), names)
+        return {name: np.stack([one.images[name] for one in seen]) for name in names}
 
     def _follow(
         self, episode: EpisodeState, latent: Float[Tensor, "1 P"], commands: Float[np.ndarray, "H A"]
