@@ -8,6 +8,7 @@ from world_testing import expect_world
 
 from praxia.checkpoint.store import load_model, load_world
 from praxia.core.errors import MismatchError
+from praxia.data.dataset import Dataset
 from praxia.nn.types import Shapes
 from praxia.nn.world import World
 from praxia.planning.blocks import Blocks
@@ -17,6 +18,7 @@ from praxia.planning.objectives import GoalDistance
 from praxia.planning.planner import Planner
 from praxia.recipes.worlds import lewm_tworoom
 from praxia.training import engine
+from praxia.worlds.decoder import Decoded
 
 
 @pytest.fixture
@@ -170,3 +172,16 @@ def test_several_embodiments_are_refused_before_anything_is_built():
     shapes = Shapes(("top",), 2, 2, ((2, 2), (3, 3)), 5, 1)
     with pytest.raises(MismatchError, match="a latent world is of one embodiment, got data of 2"):
         lewm_tworoom().model.build(shapes)
+
+
+@pytest.mark.parametrize("decoded", [False, True])
+def test_relative_actions_are_refused_before_training(small_run, walks, tmp_path, decoded):
+    window = replace(small_run.window, observation_steps={**small_run.window.observation_steps, "state": (0,)})
+    model = Decoded(small_run.model) if decoded else small_run.model
+    run = replace(small_run, window=window, relative=True, model=model)
+    with pytest.raises(MismatchError, match="learns from absolute ones; leave out --relative"):
+        run.relative_actions([Dataset(walks).embodiment])
+    if not decoded:
+        with pytest.raises(MismatchError, match="leave out --relative"):
+            engine.train(run, [walks], tmp_path / "run", recipe="lewm-tworoom", command="")
+        assert not (tmp_path / "run").exists()

@@ -10,9 +10,11 @@ from praxia.core.embodiment import Embodiment
 from praxia.core.errors import MismatchError, PraxiaError
 from praxia.core.window import Window
 from praxia.nn.trainable import ModelConfig
+from praxia.policies.interface import MakesPolicy
 from praxia.training.augmentation import Augmentation
 from praxia.transforms.normalise import Normalisation
 from praxia.transforms.relative import RelativeActions, find_relative_actions
+from praxia.worlds.interface import MakesWorld
 
 __all__ = ["Train", "TrainRun", "warmup_cosine"]
 
@@ -137,13 +139,19 @@ class TrainRun(Config):
         """The relative action dims of each embodiment; None: its actions are absolute.
 
         Raises:
-            MismatchError: no action can be, the window does not end with the present state, or it is of sequences.
+            MismatchError: no action can be, the window does not end with the present state, it is of sequences, or the
+                model is a world and no policy.
             PraxiaError: `relative_to` without `relative`.
         """
         if not self.relative:
             if self.relative_to:
                 raise PraxiaError("expected --relative beside --relative-to, got none: actions would stay absolute")
             return (None,) * len(embodiments)
+        if isinstance(self.model, MakesWorld) and not isinstance(self.model, MakesPolicy):
+            raise MismatchError(
+                f"a world imagines what actions in declared units lead to, and {self.model.tag!r} learns from absolute"
+                " ones; leave out --relative"
+            )
         if self.window.observation_steps.get("state", ())[-1:] != (0,):
             raise MismatchError(
                 f"relative actions need a window whose last state is the present (0), got"

@@ -1,6 +1,6 @@
 """A decoder beside a trained latent world: images of what it believes. The world stays as it is.
 
-Axes: B rows, M frames that are valid, T frames, N tokens, D width of a token, G cells of a grid, W width, Y X an image.
+Axes: B rows, M frames that are valid, T frames, N tokens, D width of a token, Y X an image.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,7 +17,7 @@ from praxia.core.embodiment import Embodiment
 from praxia.core.errors import MismatchError, PraxiaError
 from praxia.core.types import Query
 from praxia.core.window import Window
-from praxia.nn.layers import ResidualBlock, masked_mean
+from praxia.nn.layers import masked_mean
 from praxia.nn.trainable import ModelConfig
 from praxia.nn.types import Batch, Shapes
 from praxia.nn.world import Imagined, World, WorldState
@@ -25,7 +25,7 @@ from praxia.transforms.chain import Transforms
 from praxia.worlds.frames import seen_frames
 from praxia.worlds.latent import LatentConfig, LatentModel
 
-__all__ = ["Decoded", "DecodedModel", "DecodedWorld", "Decoder"]
+__all__ = ["Decoded", "DecodedModel", "DecodedWorld", "Decoder", "square"]
 
 
 @dataclass(frozen=True)
@@ -43,10 +43,8 @@ class Decoded(ModelConfig):
     tag: ClassVar[str] = "decoded"
     world: ModelConfig | None = None
     """The world; None: that of --start-from."""
-    width: int = 96
-    """Channels of the decoder's first layers."""
-    depth: int = 3
-    """Layers that each cell of its grid passes."""
+    width: int = 64
+    """Numbers of each cell of its grid."""
     image_size: int = 32
     """Side in pixels of the square that it draws, a multiple of 4. It is scaled to the camera's size."""
 
@@ -140,11 +138,11 @@ class DecodedModel(nn.Module):
 
 
 class Decoder(nn.Module):
-    """Latents -> an image: each cell of a grid attends to the tokens from its own place, then two upsamplings follow.
+    """Latents -> an image: each cell of a grid, of a quarter of the image's side, attends to the tokens from a place of
+    its own and maps what it gets by weights of its own; two upsamplings with convolutions follow.
 
-    With one token it is the spatial broadcast decoder of Watters et al. 2019 (arXiv 1901.07017) with a learned
-    embedding of places, on a grid of a quarter of the image's side. What it draws is added to a learned image, of what
-    a fixed camera always sees.
+    With one token that is a linear layer to a grid, as in DreamerV3's decoder. What it draws is added to a learned
+    image, of what a fixed camera always sees.
     """
 
     def __init__(self, num_in: int, config: Decoded):
@@ -153,9 +151,10 @@ class Decoder(nn.Module):
         self.always = nn.Parameter(torch.full((3, config.image_size, config.image_size), 0.5))
         self.place = nn.Parameter(torch.randn(side * side, width))
         self.key, self.value = nn.Linear(num_in, width), nn.Linear(num_in, width)
-        self.cells = nn.Sequential(*(ResidualBlock(width) for _ in range(config.depth)))
+        self.cells = nn.Parameter(torch.randn(side * side, width, width) / width**0.5)
         self.draw = nn.Sequential(
             nn.Unflatten(2, (side, side)),
+            nn.ReLU(),
             nn.Conv2d(width, width // 2, 3, padding=1),
             nn.ReLU(),
             nn.Upsample(scale_factor=2),
@@ -169,7 +168,8 @@ class Decoder(nn.Module):
         """Values of about [0, 1]."""
         place = self.place.expand(len(latents), -1, -1)
         seen = functional.scaled_dot_product_attention(place, self.key(latents), self.value(latents))
-        return self.always + self.draw(self.cells(place + seen).mT)
+        cells = torch.einsum("mgw,gwv->mgv", seen, self.cells) + self.place
+        return self.always + self.draw(cells.mT)
 
 
 def square(images: UInt8[Tensor, "M 3 _ _"], side: int) -> Float[Tensor, "M 3 Y X"]:
