@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 DEMO ?= runs/demo-$(shell date +%Y%m%d-%H%M%S)
 export MUJOCO_GL ?= egl
 
-.PHONY: demo test test-all lint unit slow setup gl peer-lerobot peer-openpi peer-vla-eval resolve clean
+.PHONY: demo test test-all lint unit slow setup gl peer-lerobot peer-openpi peer-vla-eval peer-sb3 resolve clean
 
 demo: $(READY) gl
 	$(BIN)/praxia study demo --out $(DEMO)
@@ -57,6 +57,10 @@ peer-openpi: $(READY)
 peer-vla-eval: $(READY)
 	$(BIN)/python tests/peers/vla_eval_peer.py
 	$(BIN)/python tests/peers/vla_eval_tabletop.py
+
+# Needs the network once: stable-baselines3 in an environment of its own trains SAC on one of our environments.
+peer-sb3: $(READY)
+	$(BIN)/python tests/peers/sb3_peer.py
 
 # Needs the network: pip resolves Praxia and lerobot in one environment, and installs nothing.
 resolve: $(READY)

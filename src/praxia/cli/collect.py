@@ -21,7 +21,10 @@ class CollectArguments:
 
     env: Annotated[
         tyro.conf.Positional[str],
-        tyro.conf.arg(metavar="ENV", help=f"The environment family: {', '.join(names('envs', ENVS))}."),
+        tyro.conf.arg(
+            metavar="ENV",
+            help=f"The environment family: {', '.join(names('envs', ENVS))}; or a JSON file, for gymnasium's.",
+        ),
     ]
     tasks: Annotated[str, tyro.conf.arg(metavar="NAME,...|all")]
     """Task names separated by commas (`praxia info --tasks ENV` lists them), or all: all training tasks."""

@@ -29,7 +29,7 @@ class EvalArguments:
     out: Annotated[Path, tyro.conf.arg(metavar="FILE")]
     """The results file: a new .jsonl file, or an existing one with --resume; with --inside a new .json file."""
     benchmark: Annotated[str | None, tyro.conf.arg(metavar="NAME")] = None
-    """A name from `praxia info --benchmarks`."""
+    """A name from `praxia info --benchmarks`, or a JSON file that declares an environment of gymnasium."""
     delays: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
     """A measured trace of delays: each decision takes effect so many control steps later as is drawn for it. Results
     are of a benchmark of their own, NAME/delay-trace-HASH. A fixed delay is part of the name: NAME/delay-4."""

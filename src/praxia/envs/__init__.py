@@ -4,11 +4,13 @@ Outside packages add a `family.EnvFamily` with the entry-point group `praxia.env
 """
 
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from praxia.core.errors import optional_import
 from praxia.core.registry import lookup
 from praxia.core.types import EnvSpec, Robot
+from praxia.envs.gymnasium.declaration import is_declaration
 
 if TYPE_CHECKING:
     from praxia.envs.family import EnvFamily
@@ -35,12 +37,17 @@ ENVS = {
 
 
 def find_family(name: str) -> "EnvFamily":
-    """The family of environments of that name.
+    """The family of environments of that name, or that the JSON file of that name declares (`gymnasium.declaration`).
 
     Raises:
         UnknownName: with the nearest names.
+        DataError: the file describes none.
         MissingPackage: its simulator is not installed.
     """
+    if is_declaration(name):
+        from praxia.envs.gymnasium.family import read_family
+
+        return read_family(Path(name))
     # Extras have the names of families: "tabletop" installs what "tabletop-arm6" needs.
     with optional_import(f"environment {name!r}", name.partition("-")[0] if name in ENVS else None):
         return lookup("envs", ENVS, name, kind="environment", listing="praxia collect --help")

@@ -11,6 +11,7 @@ from praxia.core.errors import PraxiaError, UnknownName
 from praxia.core.intent import Thinking
 from praxia.core.registry import lookup, names
 from praxia.core.types import ChunkExecution, EnvSpec
+from praxia.envs.gymnasium.declaration import GymnasiumDeclaration, is_declaration
 from praxia.evaluation import BENCHMARKS
 from praxia.rollout.types import Metric
 
@@ -159,13 +160,14 @@ def find_benchmark(name: str, delays: Path | None = None) -> Benchmark:
     """The benchmark of that name, with the delay that ".../delay-4" or ".../delay-trace-HASH" at its end stands for.
 
     After that the name may end in ".../think-8-late-4", for two systems (`Benchmark.with_thinking`). `delays` is the
-    file of a trace of delays. Its hash need not be part of the name, but must be the same if it is.
+    file of a trace of delays. Its hash need not be part of the name, but must be the same if it is. In place of a name
+    there may be a JSON file that declares an environment of gymnasium (`envs.gymnasium.declaration`).
 
     Raises:
         UnknownName: names the nearest benchmarks.
         PraxiaError: the name is that of a trace, and `delays` is None, or of another trace; or of a fixed delay, and
             there is a trace too; or of a thinker whose intents come later than its next observation.
-        DataError: the file `delays` holds no trace.
+        DataError: the file `delays` holds no trace, or the JSON file declares no environment.
     """
     if (thinks := _THINKING.fullmatch(name)) is not None:
         benchmark = find_benchmark(thinks["name"], delays)
@@ -176,7 +178,10 @@ def find_benchmark(name: str, delays: Path | None = None) -> Benchmark:
         return benchmark.with_thinking(Thinking(int(thinks["every"]), int(thinks["late"])))
     found = _DELAY.fullmatch(name)
     plain, steps, key = (name, None, None) if found is None else found.group("name", "steps", "key")
-    benchmark = lookup("benchmarks", BENCHMARKS, plain, kind="benchmark", listing="praxia info --benchmarks")
+    if is_declaration(plain):
+        benchmark = gymnasium_benchmark(Path(plain))
+    else:
+        benchmark = lookup("benchmarks", BENCHMARKS, plain, kind="benchmark", listing="praxia info --benchmarks")
     if delays is None and key is not None:
         raise PraxiaError(
             f"expected a file with the trace of {name!r}, which eval and compare take as --delays FILE, got none: a"
@@ -190,6 +195,28 @@ def find_benchmark(name: str, delays: Path | None = None) -> Benchmark:
     if key not in (None, trace.key[:8]):
         raise PraxiaError(f"expected the trace {key} of {name!r}, got {trace.key[:8]} in {delays}: name the other file")
     return benchmark.with_delay(trace)
+
+
+def gymnasium_benchmark(path: Path) -> Benchmark:
+    """The benchmark on the environment of gymnasium that the JSON file at `path` declares: success at any step counts.
+
+    Raises:
+        DataError, UnknownName: as `GymnasiumDeclaration.read`.
+    """
+    declared = GymnasiumDeclaration.read(path)
+    return Benchmark(
+        name=f"gymnasium/{declared.name}",
+        summary=f"{declared.id} of gymnasium: {declared.instruction}",
+        env=str(path),
+        tasks=(declared.name,),
+        horizon=declared.horizon,
+        execution=ChunkExecution(declared.execution_horizon),
+        cameras=tuple(declared.images),
+        size=declared.size,
+        profile="fast",
+        state=" and ".join(declared.state) or "the observation",
+        metric="ever",
+    )
 
 
 def benchmark_names() -> list[str]:

@@ -1,4 +1,4 @@
-"""Praxia inside other projects' loops: its benchmarks in vla-evaluation-harness, its policies in LeRobot.
+"""Praxia inside others' loops: its benchmarks in vla-eval, its policies in LeRobot, its environments in gymnasium.
 
 Each module needs the project that it is for, in the same environment, and is imported by that project or its user.
 """

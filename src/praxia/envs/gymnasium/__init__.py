@@ -1,0 +1,1 @@
+"""Any environment of gymnasium as a family of environments, which a small JSON file describes: see `declaration`."""
