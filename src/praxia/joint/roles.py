@@ -119,6 +119,13 @@ class JointRoles:
         return self._actions(found), self._latents(found)
 
     @torch.no_grad()
+    def latents(self, samples: Samples) -> tuple[Float32[np.ndarray, "B 1 N D"], Float32[np.ndarray, "B K N D"]]:
+        """Of the predicted camera's present frame, and of the later ones, as they were."""
+        batch = to_batch(self._transforms.encode(samples), self._transforms).to(self.device)
+        present, future = self.model.present(batch)[:, :1], self.model.future(batch)
+        return present.float().cpu().numpy(), future.float().cpu().numpy()
+
+    @torch.no_grad()
     def _sample(
         self, samples: Samples, keys: Sequence[str], *, given: Sequence[str], want: Sequence[str]
     ) -> dict[str, Tensor]:

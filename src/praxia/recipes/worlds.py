@@ -4,16 +4,21 @@ from praxia.core.window import EVERY_CAMERA, Window
 from praxia.encoders.backbone import BackboneGrid
 from praxia.encoders.film_cnn import FilmCNN
 from praxia.encoders.text import NoText
+from praxia.heads.flow import Flow
 from praxia.joint.uwm import UWM
+from praxia.policies.encoder_head import EncoderHead
 from praxia.training.config import Train, TrainRun
 from praxia.worlds.decoder import Decoded
 from praxia.worlds.dino_wm import DinoWM
 from praxia.worlds.lapa import LAPA
 from praxia.worlds.lewm import LeWM
 
-__all__ = ["dino_wm", "lapa_tworoom", "lewm_tworoom", "uwm_tworoom", "world_decoder"]
+__all__ = ["dino_wm", "flow_tworoom", "lapa_tworoom", "lewm_tworoom", "uwm_tworoom", "world_decoder"]
 
 STRIDE = 5
+
+# The budget of a joint model and of the policy that it is compared with.
+UWM_TRAIN = Train(steps=2500, batch_size=32, shift_px=0)
 
 
 def lewm_tworoom() -> TrainRun:
@@ -41,6 +46,15 @@ def lapa_tworoom() -> TrainRun:
     )
 
 
+def flow_tworoom() -> TrainRun:
+    """Images of the room and of the goal -> chunks of 8 actions by flow: what `uwm-tworoom` is compared with."""
+    return TrainRun(
+        model=EncoderHead(encoder=FilmCNN(text=NoText(), channels=(16, 32, 32, 32), width=128), head=Flow()),
+        window=Window({"image.top": (0,), "image.goal": (0,)}, horizon=8),
+        train=UWM_TRAIN,
+    )
+
+
 def uwm_tworoom() -> TrainRun:
     """Images of the room and of the goal -> chunks of 8 actions and the frames that follow them, by UWM."""
     latents = LeWM(FilmCNN(text=NoText(), channels=(16, 32, 32, 32), width=128), stride=2, width=64, depth=2)
@@ -49,7 +63,7 @@ def uwm_tworoom() -> TrainRun:
         window=Window(
             {"image.top": (0,), "image.goal": (0,)}, horizon=8, targets={"image.top": (2, 4, 6, 8)}, executed=True
         ),
-        train=Train(steps=1200, batch_size=32, shift_px=0),
+        train=UWM_TRAIN,
     )
 
 

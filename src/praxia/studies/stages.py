@@ -17,6 +17,7 @@ from praxia.core.errors import PraxiaError
 from praxia.core.files import write_atomic
 from praxia.core.types import Sampling
 from praxia.data.dataset import Dataset
+from praxia.dataloader.mixture_config import read_mixture
 from praxia.envs import find_family
 from praxia.evaluation.benchmarks import Benchmark, find_benchmark
 from praxia.evaluation.policy_entry import find_policy
@@ -67,27 +68,40 @@ class Stages:
         collect(collection, self.out / name, family, workers=self.workers, resume=True, report=report)
 
     def train(
-        self, name: str, recipe: str, run: TrainRun, data: Sequence[str], *, start_from: str | None = None
+        self,
+        name: str,
+        recipe: str,
+        run: TrainRun,
+        data: Sequence[str],
+        *,
+        video: Sequence[str] = (),
+        start_from: str | None = None,
     ) -> None:
         """Train the recipe on the data sets `data` in the folder `name`, or fine-tune the policy of the run
-        `start_from`.
+        `start_from`. Those of `video` are read without their actions; `NAME.json` is then the mixture.
         """
         options = replace(run.train, steps=self.scaled(run.train.steps), seed=self.seed)
         run, initial = replace(run, train=options), self.out / start_from if start_from else None
         if (self.out / name / "policy").exists():
-            _expect_trained(self.out / name, run, [self.out / one for one in data], initial)
+            _expect_trained(self.out / name, run, [self.out / one for one in (*data, *video)], initial)
             return
+        mixture, named = [self.out / one for one in data], ",".join(data)
+        if video:
+            parts = [*({"data": one} for one in data), *({"data": one, "actions": False} for one in video)]
+            named = f"{name}.json"
+            write_atomic(self.out / named, json.dumps({"parts": parts}, indent=1) + "\n")
+            mixture = read_mixture(self.out / named)
 
         def report(step: int, metrics: dict[str, float | int]) -> None:
             self.report(
                 f"train {name}", step, options.steps, f"loss {metrics['loss']:.3f}, {metrics['samples_per_s']:.0f}/s"
             )
 
-        command = f"praxia train {recipe} --data {','.join(data)} --out {name} --train.steps {options.steps}"
+        command = f"praxia train {recipe} --data {named} --out {name} --train.steps {options.steps}"
         command += f" --train.learning-rate {options.learning_rate:g}"
         train(
             run,
-            [self.out / one for one in data],
+            mixture,
             self.out / name,
             recipe=recipe,
             command=f"{command} --train.seed {self.seed}" + (f" --start-from {start_from}" if start_from else ""),

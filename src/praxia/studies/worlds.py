@@ -13,6 +13,8 @@ from praxia.core.files import write_atomic
 from praxia.data.dataset import Dataset
 from praxia.evaluation.benchmarks import find_benchmark
 from praxia.recipes.worlds import lewm_tworoom
+from praxia.studies.joint import EXPECTED as EXPECTED_JOINT
+from praxia.studies.joint import joint, joint_passes, joint_table
 from praxia.studies.planning_cost import CANDIDATES, TOKENS, cost_table, planning_cost
 from praxia.studies.stages import StageProgress, Stages, expect_unfinished, finish_study
 from praxia.studies.world_measurements import measure_world
@@ -55,7 +57,7 @@ def worlds(
     Returns {"summary", "report", "rows", "passed", "expected", "got"}; `passed` is {part: whether its claim holds}.
     Rows of "tworoom" are {part, seed, model, data, probe_r2, open_loop, latent_std, steps}: a world on expert data,
     without SIGReg in a tenth of the steps, and on random data, all measured on other episodes of the expert. Those of
-    "cost" are of `planning_cost`, and those of "ranking" of `world_ranking.ranking`.
+    "cost" are of `planning_cost`, those of "joint" of `joint.joint`, and those of "ranking" of `world_ranking.ranking`.
 
     Raises:
         UnknownName: there is no such part.
@@ -70,7 +72,8 @@ def worlds(
         stages = Stages(out, number, workers, scale, report)
         rows += [{"part": name, "seed": number, **row} for name in names for row in PARTS[name].measure(stages, seed)]
     passed = {name: PARTS[name].passes([row for row in rows if row["part"] == name]) for name in names}
-    for name, table in (("tworoom", _table), ("cost", cost_table), ("ranking", ranking_table)):
+    tables = {"tworoom": _table, "cost": cost_table, "joint": joint_table, "ranking": ranking_table}
+    for name, table in tables.items():
         if found := [row for row in rows if row["part"] == name]:
             (out / name).mkdir(exist_ok=True)
             write_atomic(out / name / "table.json", json.dumps(table(found), indent=1) + "\n")
@@ -130,6 +133,7 @@ PARTS: Mapping[str, Part] = {
         f"a linear probe of the position with R^2 of {PROBE_R2} and an error after 5 blocks of {OPEN_LOOP:.0%} of the"
         " baseline; and collapse without SIGReg",
     ),
+    "joint": Part(joint, joint_passes, EXPECTED_JOINT),
     "ranking": Part(ranking, ranking_passes, EXPECTED),
 }
 
