@@ -80,7 +80,7 @@ CATALOG = {
     "flow-language-free-tabletop-heads": _benchmark("tabletop", 1.2, "the control without instructions"),
     "oft-tabletop-heads": _benchmark("tabletop", 1.6, "the comparison of heads"),
     "regression-tabletop-heads": _benchmark("tabletop", 0.9, "the comparison of heads"),
-    "idm-tabletop": _benchmark("tabletop", 0.5, "actions for video: what led from frame to frame"),
+    "idm-tabletop": _benchmark("tabletop", 0.4, "actions for video: what led from frame to frame"),
     "lapa-tworoom": _benchmark("tworoom", 0.3, "latent actions: codes of what changes between frames"),
     "lewm-tworoom": _benchmark("tworoom", 0.6, "a model of the world: what actions lead to"),
     "flow-tworoom": _benchmark("tworoom", 1.1, "the comparison with uwm-tworoom"),

@@ -121,14 +121,20 @@ class Stages:
         bind_as: str | None = None,
         ensemble: float | None = None,
         sampling: Sampling | None = None,
+        tasks: Sequence[str] | None = None,
     ) -> dict[str, Any]:
-        """Evaluate the policy in the folder `policy`, or the expert (None), and return the summary."""
+        """Evaluate the policy in the folder `policy`, or the expert (None), and return the summary.
+
+        `tasks` are those of the benchmark's that are evaluated; None: all.
+        """
         benchmark, episodes = find_benchmark(benchmark_name), self.scaled(episodes)
+        benchmark = benchmark if tasks is None else benchmark.of_tasks(tasks)
         policy_name = "expert" if policy is None else str(self.out / policy)
         entry = find_policy(
             policy_name, benchmark, exact=False, workers=self.workers, bind_as=bind_as, sampling=sampling
         )
         command = [f"praxia eval {policy or 'expert'} --benchmark {benchmark_name} --episodes {episodes}"]
+        command += [f"--tasks {','.join(tasks)}"] if tasks else []
         command += [f"--control {control}"] if control else []
         command += [f"--as {bind_as}"] if bind_as else []
         command += [f"--ensemble {ensemble:g}"] if ensemble is not None else []

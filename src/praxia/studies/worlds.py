@@ -17,6 +17,7 @@ from praxia.studies.joint import EXPECTED as EXPECTED_JOINT
 from praxia.studies.joint import joint, joint_passes, joint_table
 from praxia.studies.planning_cost import CANDIDATES, TOKENS, cost_table, planning_cost
 from praxia.studies.stages import StageProgress, Stages, expect_unfinished, finish_study
+from praxia.studies.world_idm import IDM_BAR, idm_passes, idm_table, inverse_dynamics
 from praxia.studies.world_measurements import measure_world
 from praxia.studies.world_ranking import EXPECTED, ranking, ranking_passes, ranking_table
 from praxia.training.config import TrainRun
@@ -57,7 +58,8 @@ def worlds(
     Returns {"summary", "report", "rows", "passed", "expected", "got"}; `passed` is {part: whether its claim holds}.
     Rows of "tworoom" are {part, seed, model, data, probe_r2, open_loop, latent_std, steps}: a world on expert data,
     without SIGReg in a tenth of the steps, and on random data, all measured on other episodes of the expert. Those of
-    "cost" are of `planning_cost`, those of "joint" of `joint.joint`, and those of "ranking" of `world_ranking.ranking`.
+    "cost" are of `planning_cost`, those of "idm" of `world_idm.inverse_dynamics`, those of "joint" of `joint.joint`, and
+    those of "ranking" of `world_ranking.ranking`.
 
     Raises:
         UnknownName: there is no such part.
@@ -72,7 +74,7 @@ def worlds(
         stages = Stages(out, number, workers, scale, report)
         rows += [{"part": name, "seed": number, **row} for name in names for row in PARTS[name].measure(stages, seed)]
     passed = {name: PARTS[name].passes([row for row in rows if row["part"] == name]) for name in names}
-    tables = {"tworoom": _table, "cost": cost_table, "joint": joint_table, "ranking": ranking_table}
+    tables = {"tworoom": _table, "cost": cost_table, "idm": idm_table, "joint": joint_table, "ranking": ranking_table}
     for name, table in tables.items():
         if found := [row for row in rows if row["part"] == name]:
             (out / name).mkdir(exist_ok=True)
@@ -127,6 +129,7 @@ def _cost_passes(rows: Sequence[Row]) -> bool:
 
 PARTS: Mapping[str, Part] = {
     "cost": Part(_cost, _cost_passes, f"planning cost at {', '.join(map(str, TOKENS))} tokens"),
+    "idm": Part(inverse_dynamics, idm_passes, IDM_BAR),
     "tworoom": Part(
         _tworoom,
         _tworoom_passes,

@@ -54,7 +54,7 @@ class InverseDynamics(ModelConfig, FittedConfig):
 
     tag: ClassVar[str] = "inverse-dynamics"
     encoder: EncoderConfig
-    num_later: int = 2
+    num_later: int = 1
     """Frames of each camera after the present: as many as the window's targets."""
     width: int = 256
     """Width of the layers between the encoder's readout and the action."""
