@@ -58,8 +58,8 @@ def worlds(
     Returns {"summary", "report", "rows", "passed", "expected", "got"}; `passed` is {part: whether its claim holds}.
     Rows of "tworoom" are {part, seed, model, data, probe_r2, open_loop, latent_std, steps}: a world on expert data,
     without SIGReg in a tenth of the steps, and on random data, all measured on other episodes of the expert. Those of
-    "cost" are of `planning_cost`, those of "idm" of `world_idm.inverse_dynamics`, those of "joint" of `joint.joint`, and
-    those of "ranking" of `world_ranking.ranking`.
+    "cost" are of `planning_cost`, those of "idm" of `world_idm.inverse_dynamics`, those of "joint" of `joint.joint`,
+    and those of "ranking" of `world_ranking.ranking`.
 
     Raises:
         UnknownName: there is no such part.
