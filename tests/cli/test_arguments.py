@@ -53,6 +53,7 @@ TWICE = {
     "collect": "pusht --tasks a --tasks b",
     "data": "mix SET --steps 1 --steps 2",
     "train": "flow-pusht --data A --out X --data B",
+    "reinforce": "sac metaworld --tasks a --tasks b --out X",
     "preflight": "P --benchmark A --benchmark B",
     "eval": "P --benchmark A --out X --episodes 1 --episodes 2",
     "compare": "A B --benchmark X --benchmark Y",

@@ -15,17 +15,20 @@ from praxia.cli import arguments, data
 from praxia.cli.data import edit
 from praxia.cli.main import OTHER_NAMES, VERBS, main
 from praxia.evaluation.benchmarks import find_benchmark
+from praxia.reinforce.config import LEARNERS
 
 SUBVERBS = {
     "data": data.VERBS,
     "data edit": edit.OPERATIONS,
+    "reinforce": LEARNERS,
     "tokenizer": {"fit": "", "report": ""},
 }
 # Verbs that parse options themselves; `train` does so for every recipe.
 LEAVES = [
-    *(verb for verb in VERBS if verb not in ("train", "data", "tokenizer")),
+    *(verb for verb in VERBS if verb not in ("train", "reinforce", "data", "tokenizer")),
     *(f"data {verb}" for verb in data.VERBS if verb != "edit"),
     *(f"data edit {name}" for name in edit.OPERATIONS),
+    *(f"reinforce {name}" for name in LEARNERS),
     "tokenizer fit",
     "tokenizer report",
 ]
@@ -56,6 +59,8 @@ def parameters(text):
     """(name and metavar, text) of each parameter in a help text; a long name has its text on the line below."""
     lines = [line.rstrip() for line in text.splitlines()]
     for line, following in zip(lines, [*lines[1:], ""], strict=True):
+        if {"-"} in (set(line.strip()), set(following.strip())):
+            continue  # what a group of options is, and the rule below it
         if found := re.fullmatch(r"  ([-A-Z\[].*?)(  +\S.*)?", line):
             words = found[2] or (following if following.startswith("    ") else "")
             yield found[1], re.sub(r"\((default: .*|required)\)$", "", words.strip()).strip()
@@ -75,7 +80,7 @@ def test_help_is_quick_because_it_imports_nothing_heavy():
     code = f"""
 import sys
 from praxia.cli.main import main
-for verb in {[*LEAVES, "train", "data", "tokenizer"]!r}:
+for verb in {[*LEAVES, "train", "reinforce", "data", "tokenizer"]!r}:
     try:
         main([*verb.split(), "--help"])
     except SystemExit as end:

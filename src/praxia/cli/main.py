@@ -30,6 +30,7 @@ VERBS = {
     "collect": "record demonstrations of scripted experts as a LeRobot v3.0 data set",
     "data": "view, check, edit, import and export data sets",
     "train": "train a recipe on a data set",
+    "reinforce": "train a specialist of one task by trial, on the simulator's state",
     "preflight": "check in seconds whether checkpoint, benchmark and this machine fit together",
     "eval": "evaluate a policy on a named benchmark, from unseen starts",
     "imagine": "imagine recorded episodes in a world, beside what was recorded: errors and videos",

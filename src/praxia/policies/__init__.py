@@ -10,4 +10,5 @@ MODELS = {
     "lapa": "praxia.worlds.lapa:LAPA",
     "lewm": "praxia.worlds.lewm:LeWM",
     "uwm": "praxia.joint.uwm:UWM",
+    "specialist": "praxia.policies.specialist:Specialist",
 }

@@ -90,7 +90,8 @@ def _model(run: TrainingRun) -> str:
     if run.policy is None:
         return ""
     model = run.policy["model"]
-    names = [part["type"] for part in (model.get("encoder"), model.get("head")) if part and "type" in part]
+    parts = [part for part in (model.get("encoder"), model.get("head")) if part] or [model]
+    names = [part["type"] for part in parts if "type" in part]
     size = _num_weights(run.path / "policy" / "weights.safetensors")
     return " + ".join(names) + (f", {_count(size)} weights" if size else "")
 

@@ -71,6 +71,8 @@ def training_section(
     losses, speeds = _series(runs, "loss"), _series(runs, "samples_per_s")
     drawn = [line_chart("Training loss (logarithmic)", "step", losses, log=True)] if losses else []
     drawn += [line_chart("Training samples per second", "step", speeds)] if speeds else []
+    if practised := _series(runs, "success", zero=True):
+        drawn.append(line_chart("Success while it practised", "step", practised))
     charts = tag("div", *drawn, class_="charts") if drawn else None
     return tag(
         "section",
@@ -80,10 +82,17 @@ def training_section(
     )
 
 
-def _series(runs: Sequence[TrainingRun], name: str) -> list[Series]:
-    """The logged values of one metric by run, restricted to positive finite numbers."""
+def _series(runs: Sequence[TrainingRun], name: str, *, zero: bool = False) -> list[Series]:
+    """The logged values of one metric by run, restricted to positive finite numbers, or with `zero` to 0 as well."""
     found = [
-        (run.name, [(float(line["step"]), float(line[name])) for line in run.metrics if 0 < line.get(name, 0) < inf])
+        (
+            run.name,
+            [
+                (float(line["step"]), float(value))
+                for line in run.metrics
+                if 0 < (value := line.get(name, -1)) < inf or (zero and value == 0)
+            ],
+        )
         for run in runs
     ]
     return [Series(label, *map(list, zip(*points, strict=True))) for label, points in found if points]

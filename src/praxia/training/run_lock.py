@@ -10,7 +10,7 @@ from praxia.checkpoint.migration import migrate_run
 from praxia.core.errors import PraxiaError
 from praxia.core.files import remove_leftovers, write_atomic
 
-__all__ = ["expect_own_run", "write_run"]
+__all__ = ["expect_own_run", "expect_same_config", "write_run"]
 
 LOG = logging.getLogger(__name__)
 
@@ -81,12 +81,7 @@ def _steps(description: Mapping[str, Any]) -> int:
 
 def _expect_same_options(out: Path, before: dict[str, Any], now: dict[str, Any]) -> None:
     """Config but for more steps, seed, questions, initial policy and public model."""
-    if different := _differences(before["config"], now["config"]):
-        more = f" and {len(different) - SHOWN} more" if len(different) > SHOWN else ""
-        raise PraxiaError(
-            f"{out} was begun with another config: {', '.join(different[:SHOWN])}{more}; resume with the same options "
-            f"as {before['command']!r} (only --train.steps may differ, and only grow)"
-        )
+    expect_same_config(out, before, now)
     if before["seed"] != now["seed"]:
         raise PraxiaError(f"{out} was begun with seed {before['seed']}, got {now['seed']}; resume with the same")
     old, new = (one.get("vqa") or {} for one in (before, now))
@@ -104,6 +99,20 @@ def _expect_same_options(out: Path, before: dict[str, Any], now: dict[str, Any])
         raise PraxiaError(
             f"{out} was begun with other files of its public model, which have been replaced since; resume with the "
             f"same as {before['command']!r}"
+        )
+
+
+def expect_same_config(out: Path, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+    """Check that the run `before` in `out` has the config of `now`, but for more steps.
+
+    Raises:
+        PraxiaError: names the options that differ.
+    """
+    if different := _differences(before["config"], now["config"]):
+        more = f" and {len(different) - SHOWN} more" if len(different) > SHOWN else ""
+        raise PraxiaError(
+            f"{out} was begun with another config: {', '.join(different[:SHOWN])}{more}; resume with the same options "
+            f"as {before['command']!r} (only --train.steps may differ, and only grow)"
         )
 
 

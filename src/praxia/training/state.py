@@ -34,7 +34,15 @@ from praxia.training.parts import (
     write_part,
 )
 
-__all__ = ["TrainState", "last_saved_step"]
+__all__ = [
+    "TrainState",
+    "checked_state",
+    "last_saved_step",
+    "load_optimizer",
+    "restore_last",
+    "state_of_optimizer",
+    "write_state",
+]
 
 # Saved tensors by their names, which are read as they are asked for.
 Tensors = Mapping[str, Joined] | Mapping[str, Tensor]
@@ -98,15 +106,8 @@ class TrainState:
             self._write(step, lambda stage: collect(beside, stage, self.part.count), copied)
 
     def _write(self, step: int, save: Callable[[Path], Mapping[str, str]], copied: Copied) -> None:
-        """Make a state of the files that `save` puts into a folder, whose SHA-256 it returns."""
         _expect_finite(step, copied)
-        with staged_folder(self.folder / f"{step:08d}") as stage:
-            digests = save(stage)
-            (stage / "state.json").write_text(json.dumps({"schema": SCHEMA, "step": step, "sha256": digests}))
-        LOG.info("the state after step %d is saved in %s", step, self.folder)
-        # A later one is damaged, or this run would have gone on from it.
-        for other in set(self._saved()) - set([one for one in self._saved() if int(one.name) <= step][-KEPT:]):
-            shutil.rmtree(other)
+        write_state(self.folder, step, save)
 
     def load(self, all_say: Callable[[bool], bool] = bool) -> int:
         """Restore the last saved state that is whole, and return its step; 0 where nothing was saved yet.
@@ -120,31 +121,16 @@ class TrainState:
         if self.part.number == 0:
             remove_leftovers(self.folder)
             remove_parts(self.folder)
-        damage = None
-        for saved in reversed(self._saved()):
-            try:
-                step = self._restore(saved, all_say)
-            except DataError as error:
-                LOG.warning("%s; this run goes on from the state before, if there is one", error)
-                damage = damage or error
-            else:
-                LOG.info("resumed from the state after step %d in %s", step, self.folder)
-                return step
-        if damage is not None:
-            raise DataError(f"{damage}, so this run cannot go on; train anew without --resume")
-        return 0
-
-    def _saved(self) -> list[Path]:
-        return _saved_in(self.folder)
+        return restore_last(self.folder, lambda saved: self._restore(saved, all_say))
 
     def saved_steps(self) -> list[int]:
         """The steps whose states are in the folder, whole or not."""
-        return [int(path.name) for path in self._saved()]
+        return [int(path.name) for path in _saved_in(self.folder)]
 
     def _restore(self, saved: Path, all_say: Callable[[bool], bool]) -> int:
         damage, description, opened = None, {}, []
         try:
-            description = self._checked(saved)
+            description = checked_state(saved, self.part)
             opened = [open_parts(saved, name) for name in ("model", "ema", *self.optimizers)]
         except DataError as error:
             damage = error
@@ -158,27 +144,8 @@ class TrainState:
         _load(weights, model)
         _load(self.ema.state, ema)
         for optimizer, tensors in zip(self.optimizers.values(), optimizers, strict=True):
-            _load_optimizer(optimizer, tensors)
+            load_optimizer(optimizer, tensors)
         return description["step"]
-
-    def _checked(self, saved: Path) -> Mapping[str, Any]:
-        """What describes a state, with whose SHA-256 this process's share of the files agrees.
-
-        Raises:
-            DataError: a file is missing or altered.
-        """
-        path = saved / "state.json"
-        try:
-            description = json.loads(path.read_text())
-            digests = sorted(description["sha256"].items())
-            description["step"]  # is there
-            for name, digest in digests[self.part.number :: self.part.count]:
-                path = saved / name
-                if sha256_file(path) != digest:
-                    raise ValueError(digest)
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            raise DataError(f"{path} is missing or altered") from error
-        return description
 
     def _migrated(self, tensors: Tensors) -> Tensors:
         return self.migrate({name: value[...] for name, value in tensors.items()})
@@ -189,10 +156,67 @@ class TrainState:
             {name: value for name, value in state.items() if name not in self.ema.frozen}
             for state in (self.model.state_dict(), self.ema.state)
         )
-        return {"model": model, "ema": ema, **{name: _state_of(one) for name, one in self.optimizers.items()}}
+        return {"model": model, "ema": ema, **{name: state_of_optimizer(one) for name, one in self.optimizers.items()}}
 
 
-def _state_of(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
+def write_state(folder: Path, step: int, save: Callable[[Path], Mapping[str, str]]) -> None:
+    """Make a state of the files that `save` puts into a folder, whose SHA-256 it returns; keep it and the one before.
+
+    Raises:
+        OSError, SafetensorError: such as a full disk; the states that were there are kept.
+    """
+    with staged_folder(folder / f"{step:08d}") as stage:
+        digests = save(stage)
+        (stage / "state.json").write_text(json.dumps({"schema": SCHEMA, "step": step, "sha256": digests}))
+    LOG.info("the state after step %d is saved in %s", step, folder)
+    # A later one is damaged, or this run would have gone on from it.
+    saved = _saved_in(folder)
+    for other in set(saved) - set([one for one in saved if int(one.name) <= step][-KEPT:]):
+        shutil.rmtree(other)
+
+
+def restore_last(folder: Path, restore: Callable[[Path], int]) -> int:
+    """The step of the last state that is whole, after `restore`, which raises DataError where it is not; 0: none.
+
+    Raises:
+        DataError: there are states, and none is whole.
+    """
+    damage = None
+    for saved in reversed(_saved_in(folder)):
+        try:
+            step = restore(saved)
+        except DataError as error:
+            LOG.warning("%s; this run goes on from the state before, if there is one", error)
+            damage = damage or error
+        else:
+            LOG.info("resumed from the state after step %d in %s", step, folder)
+            return step
+    if damage is not None:
+        raise DataError(f"{damage}, so this run cannot go on; train anew without --resume")
+    return 0
+
+
+def checked_state(saved: Path, part: Part) -> Mapping[str, Any]:
+    """What describes a state, with whose SHA-256 this process's share of the files agrees.
+
+    Raises:
+        DataError: a file is missing or altered.
+    """
+    path = saved / "state.json"
+    try:
+        description = json.loads(path.read_text())
+        digests = sorted(description["sha256"].items())
+        description["step"]  # is there
+        for name, digest in digests[part.number :: part.count]:
+            path = saved / name
+            if sha256_file(path) != digest:
+                raise ValueError(digest)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise DataError(f"{path} is missing or altered") from error
+    return description
+
+
+def state_of_optimizer(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
     """What an optimiser keeps, by parameter; SGD without momentum keeps None, which it takes for nothing again."""
     state = optimizer.state_dict()["state"]
     return {
@@ -214,7 +238,8 @@ def _own(value: Tensor, found: Joined | Tensor) -> Tensor:
     return found[rows_of(value) if isinstance(value, DTensor) else ...]
 
 
-def _load_optimizer(optimizer: torch.optim.Optimizer, tensors: Tensors) -> None:
+def load_optimizer(optimizer: torch.optim.Optimizer, tensors: Tensors) -> None:
+    """The inverse of `state_of_optimizer`, of the rows that this process has."""
     parameters = [one for group in optimizer.param_groups for one in group["params"]]
     state: dict[int, dict[str, Tensor]] = {}
     for name, found in tensors.items():

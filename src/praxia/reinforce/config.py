@@ -1,0 +1,93 @@
+"""The options of a run of reinforcement learning, as values."""
+
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from praxia.core.config import Config
+from praxia.core.errors import PraxiaError, expect_positive
+
+__all__ = ["LEARNERS", "SAC", "Practice", "ReinforceRun"]
+
+
+@dataclass(frozen=True)
+class SAC(Config):
+    """Soft actor-critic (Haarnoja et al. 2018, arXiv 1812.05905) with LayerNorm critics, as in RLPD (2302.02948)."""
+
+    tag: ClassVar[str] = "sac"
+    updates: float = 0.5
+    """Updates per decision."""
+    batch_size: int = 256
+    """Transitions per update."""
+    discount: float = 0.99
+    """Discount per decision."""
+    learning_rate: float = 3e-4
+    """Adam's, of actor, critics and temperature."""
+    tau: float = 0.005
+    """How far the target critics move to the critics with each update."""
+    width: int = 256
+    """Width of the hidden layers."""
+    depth: int = 2
+    """Hidden layers of each network."""
+    critics: int = 2
+    """Critics; a target is the least of two of them, drawn anew for each update."""
+    temperature: float = 0.1
+    """Temperature of the entropy at first; it is learned, for an entropy of minus the number of action dims."""
+    warmup: int = 1000
+    """Decisions that are drawn uniformly, before the first update."""
+    capacity: int = 1_000_000
+    """Transitions that the replay buffer keeps, the newest."""
+
+
+# The learners that `praxia reinforce` knows, with their defaults.
+LEARNERS = {"sac": SAC()}
+
+
+@dataclass(frozen=True)
+class Practice(Config):
+    """How a specialist practises: for how long, in how many environments at once, and how its success is measured."""
+
+    tag: ClassVar[str] = "practice"
+    steps: int = 100_000
+    """Control steps in all environments together."""
+    repeat: int = 2
+    """Control steps for which each action is repeated."""
+    slots: int = 4
+    """Environments that take turns, whatever the number of workers: part of the experiment."""
+    seed: int = 0
+    """Seed of the weights, the starts, the exploration and the batches."""
+    episodes: int = 50
+    """Episodes, from starts that training never saw, by which the trained policy's success is measured."""
+    checkpoint_s: float = 30.0
+    """Seconds between saved states, at least: a kill loses so much work."""
+    log_every: int = 2000
+    """Control steps between two lines of metrics.jsonl."""
+
+
+@dataclass(frozen=True)
+class ReinforceRun(Config):
+    """A full run: the task, the learner, how it practises, and the name of the reward that its environment gives.
+
+    Without a `reward` it is "dense" where the family declares one of that name, else the family's first.
+    """
+
+    tag: ClassVar[str] = "reinforce-run"
+    env: str
+    task: str
+    learner: SAC
+    train: Practice = field(default_factory=Practice)
+    reward: str | None = None
+
+    def __post_init__(self) -> None:
+        train, learner = self.train, self.learner
+        sizes = {name: getattr(train, name) for name in ("steps", "repeat", "slots", "episodes", "log_every")}
+        expect_positive(**{f"train.{name.replace('_', '-')}": value for name, value in sizes.items()})
+        sizes = {name: getattr(learner, name) for name in ("batch_size", "width", "depth", "warmup", "capacity")}
+        expect_positive(**{f"learner.{name.replace('_', '-')}": value for name, value in sizes.items()})
+        if learner.critics < 2:
+            raise PraxiaError(
+                f"expected --learner.critics of at least 2, of which targets take the least, got {learner.critics}"
+            )
+        if not 0 <= learner.discount < 1:
+            raise PraxiaError(f"expected --learner.discount within [0, 1), got {learner.discount:g}")
+        if learner.updates <= 0:
+            raise PraxiaError(f"expected --learner.updates above 0, got {learner.updates:g}")

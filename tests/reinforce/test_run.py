@@ -1,0 +1,148 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import pytest
+import toy_point
+from toy_point import FAMILY, sac_run
+
+from praxia.checkpoint.store import load_policy
+from praxia.core.errors import PraxiaError, TrainingError
+from praxia.core.types import ChunkExecution, EnvSpec
+from praxia.experts.baselines import UniformPolicy
+from praxia.reinforce.run import reinforce
+from praxia.rollout.loop import rollout
+from praxia.rollout.slots import LocalSlots
+from praxia.rollout.types import Job
+from praxia.studio.report import write_report
+
+
+def local(count):
+    return LocalSlots(count, FAMILY.build)
+
+
+train = partial(reinforce, family=FAMILY, command="praxia reinforce", make_slots=local)
+
+
+def successes(policy, horizon=1):
+    """Of 20 test episodes."""
+    spec = EnvSpec("point", "reach")
+    jobs = [Job(spec, toy_point.draw_start("reach", "test", number), str(number), number) for number in range(20)]
+    options = {"execution": ChunkExecution(horizon), "horizon": toy_point.HORIZON, "steps_after_success": None}
+    return sum(bool(one.success_ever) for one in rollout(policy, local(2), jobs, **options))
+
+
+def test_it_learns_what_chance_cannot(tmp_path):
+    result = train(sac_run(steps=700), tmp_path / "run")
+    assert successes(UniformPolicy(toy_point.EMBODIMENT)) <= 14
+    assert result["success"] == 1.0
+    assert result["metric"] == "ever"
+    assert result["ci95"][0] == pytest.approx(0.8389, abs=1e-4)  # Wilson's of 20 of 20
+    assert (result["env_steps"], result["episodes"], result["errors"]) == (700, 20, 0)
+    # The folder is that of any policy, and the policy in it is the one that was judged.
+    policy, identity = load_policy(tmp_path / "run")
+    assert identity.weights_sha256 == result["weights_sha256"]
+    assert successes(policy, 2) == 20
+
+
+def test_the_report_shows_its_curves(tmp_path):
+    train(sac_run(), tmp_path / "run")
+    lines = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
+    assert [line["step"] // 60 for line in lines] == [1, 2, 3, 4]
+    assert lines[-1]["success"] > 0
+    assert {"loss", "value", "entropy", "temperature"} <= lines[-1].keys()
+    page = write_report([tmp_path / "run"], tmp_path / "page.html").read_text()
+    assert "specialist" in page
+    assert "Success while it practised" in page
+
+
+# Before and after its first update; episodes all of one length, or of many, so that slots are at different steps.
+KILLS = [("ends", (60, 200)), ("reach", (90, 180))]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("task", "kills"), KILLS)
+def test_a_killed_run_ends_with_the_same_weights(tmp_path, task, kills):
+    """Killed by SIGKILL as soon as it has learned from so many steps; with workers, against none at all."""
+    expected = train(sac_run(task), tmp_path / "undisturbed")
+    out = tmp_path / "killed"
+    for kill_at in kills:
+        assert kill_at <= int(_practise(out, task, kill_at)) < 240
+        assert any(one.name.isdigit() for one in (out / "state").iterdir())
+    assert _practise(out, task) == expected["weights_sha256"]
+
+
+def _practise(out, task, kill_at=None):
+    """The last line that a process printed which goes on with a run, killed when it has done so many steps."""
+    command = [sys.executable, toy_point.__file__, str(out), task, "2"]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    last = "0"
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            last = line.strip()
+            if kill_at is not None and last.isdigit() and int(last) >= kill_at:
+                process.send_signal(signal.SIGKILL)
+                break
+    assert process.returncode == (0 if kill_at is None else -signal.SIGKILL)
+    return last
+
+
+@pytest.mark.parametrize("task", ["ends", "reach"])
+def test_a_run_that_fails_on_the_way_ends_with_the_same_weights(tmp_path, task):
+    expected = train(sac_run(task), tmp_path / "undisturbed")["weights_sha256"]
+    for number, fails_at in enumerate((70, 150, 200)):
+
+        def fail(done, planned, text, fails_at=fails_at):
+            if done >= fails_at:
+                raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            train(sac_run(task), tmp_path / "failing", resume=number > 0, report=fail)
+    assert train(sac_run(task), tmp_path / "failing", resume=True)["weights_sha256"] == expected
+
+
+@pytest.mark.slow
+def test_the_number_of_workers_does_not_count(tmp_path):
+    pooled = train(sac_run(), tmp_path / "pooled", make_slots=None, workers=2)
+    assert pooled["weights_sha256"] == train(sac_run(), tmp_path / "here")["weights_sha256"]
+
+
+def test_another_run_is_not_resumed(tmp_path):
+    train(sac_run(), tmp_path / "run")
+    with pytest.raises(PraxiaError, match="holds a run already; continue it with --resume"):
+        train(sac_run(), tmp_path / "run")
+    with pytest.raises(PraxiaError, match=r"--learner.tau was 0.02 and is 0.1"):
+        train(sac_run(tau=0.1), tmp_path / "run", resume=True)
+
+
+def test_a_run_can_be_lengthened(tmp_path):
+    train(sac_run(steps=160), tmp_path / "run")
+    longer = train(sac_run(steps=240), tmp_path / "run", resume=True)
+    assert longer["weights_sha256"] == train(sac_run(), tmp_path / "whole")["weights_sha256"]
+
+
+def test_environments_that_always_crash_end_a_run(tmp_path):
+    with pytest.raises(TrainingError, match="10 episodes crashed one after the other; the last: RuntimeError"):
+        train(sac_run("crashes"), tmp_path / "run")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [({"critics": 1}, "--learner.critics of at least 2"), ({"discount": 1.0}, "--learner.discount within")],
+)
+def test_options_without_a_meaning_are_refused(options, message):
+    with pytest.raises(PraxiaError, match=message):
+        sac_run(**options)
+    with pytest.raises(PraxiaError, match=r"--train\.repeat of at least 1"):
+        replace(sac_run(), train=replace(sac_run().train, repeat=0))
+
+
+def test_a_learning_rate_that_diverges_is_named(tmp_path):
+    with pytest.raises(TrainingError, match=r"not finite; .*--learner\.learning-rate"):
+        train(sac_run(learning_rate=1e30), Path(tmp_path / "run"))
