@@ -6,6 +6,7 @@ MODELS = {
     "dual": "praxia.policies.two_systems:Dual",
     "dino-wm": "praxia.worlds.dino_wm:DinoWM",
     "encoder-head": "praxia.policies.encoder_head:EncoderHead",
+    "foresight": "praxia.policies.foresight:Foresight",
     "inverse-dynamics": "praxia.worlds.inverse_dynamics:InverseDynamics",
     "lapa": "praxia.worlds.lapa:LAPA",
     "lewm": "praxia.worlds.lewm:LeWM",

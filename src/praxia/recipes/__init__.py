@@ -40,6 +40,7 @@ RECIPES = {
     "flow-metaworld-blind": "praxia.recipes.metaworld:flow_metaworld_blind",
     "flow-mt50": "praxia.recipes.metaworld:flow_mt50",
     "flow-pusht": "praxia.recipes.pusht:flow_pusht",
+    "flow-foresight-tworoom": "praxia.recipes.worlds:flow_foresight_tworoom",
     "flow-tworoom": "praxia.recipes.worlds:flow_tworoom",
     "flow-tabletop": "praxia.recipes.tabletop:flow_tabletop",
     "flow-tabletop-embodiments": "praxia.recipes.tabletop:flow_tabletop_embodiments",

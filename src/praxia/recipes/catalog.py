@@ -83,6 +83,7 @@ CATALOG = {
     "idm-tabletop": _benchmark("tabletop", 0.4, "actions for video: what led from frame to frame"),
     "lapa-tworoom": _benchmark("tworoom", 0.3, "latent actions: codes of what changes between frames"),
     "lewm-tworoom": _benchmark("tworoom", 0.6, "a model of the world: what actions lead to"),
+    "flow-foresight-tworoom": _benchmark("tworoom", 1.2, "as flow-tworoom, foresight as a second loss"),
     "flow-tworoom": _benchmark("tworoom", 1.1, "the comparison with uwm-tworoom"),
     "uwm-tworoom": _benchmark("tworoom", 1.2, "a policy and a model of the world in one network"),
     "diffusion-pusht": _benchmark("pusht", 4.2, "the comparison of heads"),

@@ -1,5 +1,7 @@
 """Recipes for models of the world."""
 
+from dataclasses import replace
+
 from praxia.core.window import EVERY_CAMERA, Window
 from praxia.encoders.backbone import BackboneGrid
 from praxia.encoders.film_cnn import FilmCNN
@@ -7,13 +9,22 @@ from praxia.encoders.text import NoText
 from praxia.heads.flow import Flow
 from praxia.joint.uwm import UWM
 from praxia.policies.encoder_head import EncoderHead
+from praxia.policies.foresight import Foresight
 from praxia.training.config import Train, TrainRun
 from praxia.worlds.decoder import Decoded
 from praxia.worlds.dino_wm import DinoWM
 from praxia.worlds.lapa import LAPA
 from praxia.worlds.lewm import LeWM
 
-__all__ = ["dino_wm", "flow_tworoom", "lapa_tworoom", "lewm_tworoom", "uwm_tworoom", "world_decoder"]
+__all__ = [
+    "dino_wm",
+    "flow_foresight_tworoom",
+    "flow_tworoom",
+    "lapa_tworoom",
+    "lewm_tworoom",
+    "uwm_tworoom",
+    "world_decoder",
+]
 
 STRIDE = 5
 
@@ -53,6 +64,14 @@ def flow_tworoom() -> TrainRun:
         window=Window({"image.top": (0,), "image.goal": (0,)}, horizon=8),
         train=UWM_TRAIN,
     )
+
+
+def flow_foresight_tworoom() -> TrainRun:
+    """As `flow-tworoom`, whose encoder also predicts what it will make of the images 8 steps on (FLARE)."""
+    run = flow_tworoom()
+    assert isinstance(run.model, EncoderHead), "the model of flow-tworoom"
+    targets = {"image.top": (8,), "image.goal": (8,)}
+    return replace(run, model=Foresight(run.model), window=replace(run.window, targets=targets))
 
 
 def uwm_tworoom() -> TrainRun:
