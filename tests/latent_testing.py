@@ -48,9 +48,18 @@ def optimise(model, batch, steps, learning_rate=3e-3):
 
 def present_queries(num):
     """The present of `num` episodes of TwoRoom, at 16 px."""
+    return _queries(num, ("top",))
+
+
+def goal_queries(num):
+    """The same with the image of the goal."""
+    return _queries(num, ("top", "goal"))
+
+
+def _queries(num, cameras):
     family, found = find_family("tworoom"), []
     for index in range(num):
         env = build(EnvSpec("tworoom", "any", size=16))
         env.reset(family.draw_start("any", "world", index))
-        found.append(Query((env.observe(("top",)),), str(index), 0, index))
+        found.append(Query((env.observe(cameras),), str(index), 0, index))
     return found

@@ -78,10 +78,10 @@ class Faulty:
     def batch(self, seed, step, batch_size):
         return np.full(batch_size, -1) if step == 2 else self._source.batch(seed, step, batch_size)
 
-    def read(self, indices):
+    def read(self, indices, drawn):
         if indices[0] < 0:
             raise PraxiaError("step 2 cannot be read")
-        return self._source.read(indices)
+        return self._source.read(indices, drawn)
 
 
 def test_after_a_step_that_cannot_be_read_every_later_one_is_its_own(mixture):
@@ -114,8 +114,8 @@ class Growing:
     def batch(self, seed, step, batch_size):
         return self._source.batch(seed, step, 1 + 2 * step)
 
-    def read(self, indices):
-        return self._source.read(indices)
+    def read(self, indices, drawn):
+        return self._source.read(indices, drawn)
 
 
 def test_batches_may_grow(mixture):

@@ -1,12 +1,14 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from praxia.core.errors import DataError, MismatchError, UnknownName
+from praxia.core.errors import DataError, MismatchError, PraxiaError, UnknownName
 from praxia.core.window import Window
 from praxia.data.dataset import Dataset
 from praxia.dataloader.fitting import compute_statistics, fit_transforms
+from praxia.dataloader.goals import draw_goals
 from praxia.dataloader.mixture import Mixture
 from praxia.dataloader.view import DatasetView
 from praxia.dataloader.windows import Windows
@@ -186,3 +188,76 @@ def test_a_window_that_does_not_fit(dataset):
         Windows(dataset, Window({"image.top": (0,), "state": (0,)}, 1), [0])
     with pytest.raises(DataError, match="at least one episode"):
         Windows(dataset, WINDOW, [])
+
+
+GOALS = Window({"image.front": (0,), "image.goal": (0,)}, 4, goal={"image.front": "image.goal"})
+
+
+def test_a_goal_is_a_later_frame_of_the_episode_and_actions_lead_to_it(dataset, synthetic):
+    """Against a plain loop, with goals that were drawn from the whole rest of an episode."""
+    windows = Windows(dataset, GOALS, EPISODES)
+    rows = np.arange(len(windows))
+    samples = windows.read(rows, draw_goals(0, 3, len(rows)))
+    now = [(index, frame) for index in EPISODES for frame in range(len(synthetic.episode(index)))]
+    shares = []
+    for row, (index, frame) in enumerate(now):
+        left = len(synthetic.episode(index)) - 1 - frame
+        name, episode, goal = synthetic.read_label(samples.images["goal"][row, 0])
+        assert (name, episode) == ("front", index)
+        assert frame < goal <= frame + left or (left == 0 and goal == frame)
+        assert samples.image_valid["goal"][row].tolist() == [left > 0]
+        assert samples.action_valid[row].tolist() == [frame + step < goal for step in range(4)]
+        shares += [(goal - frame - 0.5) / left] if left > 4 else []
+    assert np.mean(shares) == pytest.approx(0.5, abs=0.1)
+    assert np.std(shares) == pytest.approx(12**-0.5, abs=0.05)
+
+
+def test_goals_are_drawn_by_seed_and_step_and_measured_by_the_windows_number(dataset):
+    windows, rows = Windows(dataset, GOALS, EPISODES), np.arange(20)
+
+    def goals(drawn=None, at=rows):
+        return windows.read(at, drawn).images["goal"]
+
+    np.testing.assert_array_equal(goals(draw_goals(0, 1, 20)), goals(draw_goals(0, 1, 20)))
+    assert (goals(draw_goals(0, 1, 20)) != goals(draw_goals(0, 2, 20))).any()
+    assert (goals(draw_goals(0, 1, 20)) != goals(draw_goals(1, 1, 20))).any()
+    np.testing.assert_array_equal(goals()[::-1], goals(at=rows[::-1]))
+
+
+def test_a_goal_needs_no_camera_of_its_own(dataset):
+    windows = Windows(dataset, GOALS, EPISODES)
+    cameras = {camera.name: camera for camera in windows.embodiment.cameras}
+    assert (cameras["goal"].height, cameras["goal"].width) == (cameras["front"].height, cameras["front"].width)
+    assert [windows.source_of(name) for name in ("front", "goal")] == ["front", "front"]
+    with pytest.raises(MismatchError, match=r"the window needs image\.top"):
+        Windows(dataset, replace(GOALS, goal={"image.top": "image.goal"}), EPISODES)
+
+
+def test_a_window_with_a_goal_survives_json():
+    assert Window.from_json(json.loads(json.dumps(GOALS.to_json()))) == GOALS
+    assert replace(GOALS, goal={"image.wrist": "image.goal"}) != GOALS
+    assert "goal" not in WINDOW.to_json()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"goal": {"image.front": "image.other"}},
+        {"goal": {"state": "image.goal"}},
+        {"observation_steps": {"image.front": (0,), "image.goal": (-1, 0)}},
+    ],
+)
+def test_a_goal_is_an_image_of_the_present(changes):
+    with pytest.raises(PraxiaError, match="expected a goal that is an image, observed at step 0 alone"):
+        replace(GOALS, **changes)
+
+
+def test_sequences_have_no_goals():
+    with pytest.raises(PraxiaError, match="leave out sequence_length"):
+        replace(GOALS, horizon=1, sequence_length=4)
+
+
+def test_an_embodiment_without_the_camera_of_the_goal_has_no_goal(dataset):
+    alone = GOALS.for_embodiment(dataset.embodiment)
+    assert (alone.cameras, alone.goal) == (("front",), {})
+    assert GOALS.for_embodiment(Windows(dataset, GOALS, EPISODES).embodiment) == GOALS

@@ -101,3 +101,13 @@ def test_an_unknown_task_names_the_nearest_and_the_list():
         benchmark.of_tasks(["door-opn"])
     with pytest.raises(PraxiaError, match=r"expected --tasks NAME\[,NAME...\] of metaworld-mt10/fast, got none"):
         benchmark.of_tasks([])
+
+
+def test_a_benchmark_from_other_starts_is_named_so_and_is_another():
+    plain, fresh = find_benchmark("tworoom"), find_benchmark("tworoom/starts-fresh-0")
+    assert (fresh.name, fresh.split) == ("tworoom/starts-fresh-0", "fresh-0")
+    assert fresh == replace(plain, name=fresh.name, summary=fresh.summary, split="fresh-0")
+    delayed = find_benchmark("tworoom/starts-fresh-0/delay-2")
+    assert (delayed.split, delayed.execution.delay, delayed.untimed) == ("fresh-0", 2, fresh)
+    with pytest.raises(UnknownName, match="nearest: tworoom"):
+        find_benchmark("tworom/starts-fresh-0")

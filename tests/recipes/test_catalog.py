@@ -51,7 +51,8 @@ def parameters(name):
     with torch.device("meta"):
         model = config.build(shapes)
     if isinstance(config, BuildsOn):
-        delattr(model, config.base_name)
+        within, _, name = config.base_name.rpartition(".")
+        delattr(model.get_submodule(within), name)
     return sum(value.numel() for value in model.parameters())
 
 

@@ -12,7 +12,7 @@ from praxia.core.window import Window
 from praxia.data.dataset import Dataset
 from praxia.envs import find_family
 from praxia.nn.world import Imagined
-from praxia.studies.world_measurements import linear_r2, measure_world
+from praxia.studies.world_measurements import effective_rank, linear_r2, measure_world
 
 FAMILY = find_family("tworoom")
 
@@ -95,3 +95,15 @@ def test_half_of_the_position_is_half_of_the_variance():
 def test_an_unknown_field_is_refused(data):
     with pytest.raises(UnknownName, match="nearest: robot"):
         measure_world(Looking(np.eye(2)), *data, "robto")
+
+
+def test_the_effective_rank_is_the_number_of_equal_directions_at_any_scale():
+    random = np.random.default_rng(0)
+    basis, _ = np.linalg.qr(random.normal(size=(500, 8)) - 0.0)
+    basis, _ = np.linalg.qr(basis - basis.mean(0))
+    assert effective_rank(basis) == pytest.approx(8)
+    assert effective_rank(1e-6 * basis + 5) == pytest.approx(8)
+    assert effective_rank(basis[:, :3] @ np.linalg.qr(random.normal(size=(8, 3)))[0].T) == pytest.approx(3)
+    assert effective_rank(np.ones((10, 8))) == 1
+    two = basis[:, :2] * [3, 1]
+    assert effective_rank(two) == pytest.approx(4 / 3**0.75)  # exp of the entropy of (3/4, 1/4)

@@ -36,6 +36,10 @@ class Window:
     "complementary_info.log_probability" or "actor", of each of the H steps. `executed`: actions are those that were
     executed, from which a world learns, and not the labels that a policy imitates, where the data tell them apart.
 
+    `goal` says which images show the goal: by the images that it is one of, the name under which it is observed, such
+    as {"image.top": "image.goal"}. A robot observes it; in training it is a later frame of the episode, drawn anew each
+    time (`dataloader.goals`), and the actions from there on, which did not lead to it, are not valid.
+
     With a `sequence_length` L a sample is a sequence: L consecutive windows, which goes on with the next episode where
     one ends (`Samples.is_first`). Each window then has one step, the present (0, and -1 of "action", at a horizon of at
     most 1), which is all that the model sees where it acts; those of the sequence take the places of T, P and H.
@@ -46,7 +50,7 @@ class Window:
 
     Raises:
         PraxiaError: targets that are not after the present, or not in rising order; actions that are not before it;
-            sequences of windows with other steps.
+            sequences of windows with other steps; a goal that is no image, or not observed at the present alone.
     """
 
     observation_steps: Mapping[str, tuple[int, ...]]
@@ -56,6 +60,7 @@ class Window:
     extras: tuple[str, ...] = ()
     sequence_length: int | None = None
     executed: bool = False
+    goal: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._expect_sequence()
@@ -64,6 +69,18 @@ class Window:
         for name, offsets in self.targets.items():
             if not offsets or offsets[0] < 1 or any(one >= other for one, other in pairwise(offsets)):
                 raise PraxiaError(f"expected targets of {name} at rising steps from 1, got {list(offsets)}")
+        self._expect_goal()
+
+    def _expect_goal(self) -> None:
+        for seen, shown in self.goal.items():
+            at = self.observation_steps.get(shown)
+            if not (seen.startswith("image.") and shown.startswith("image.") and at == (0,)):
+                raise PraxiaError(
+                    "expected a goal that is an image, observed at step 0 alone, such as image.goal (0,) for"
+                    f" {{'image.top': 'image.goal'}}, got {shown} at {None if at is None else list(at)} for {seen}"
+                )
+        if self.goal and self.sequence_length is not None:
+            raise PraxiaError("expected windows with a goal, got sequences: leave out sequence_length, or the goal")
 
     def _expect_sequence(self) -> None:
         if self.sequence_length is None:
@@ -141,7 +158,9 @@ class Window:
         def present(steps: Mapping[str, tuple[int, ...]]) -> dict[str, tuple[int, ...]]:
             return {name: at for name, at in steps.items() if name in known or not name.startswith("image.")}
 
-        return replace(self, observation_steps=present(self.observation_steps), targets=present(self.targets))
+        observed = present(self.observation_steps)
+        goal = {seen: shown for seen, shown in self.goal.items() if shown in observed}
+        return replace(self, observation_steps=observed, targets=present(self.targets), goal=goal)
 
     def to_json(self) -> dict[str, Any]:
         """A JSON object from which `from_json` builds an equal window.
@@ -153,7 +172,7 @@ class Window:
         )
         found = {"observation_steps": observation_steps, "cameras": list(self.cameras), "horizon": self.horizon}
         training = {"targets": targets, "outcomes": self.outcomes, "extras": list(self.extras)}
-        training |= {"sequence_length": self.sequence_length, "executed": self.executed}
+        training |= {"sequence_length": self.sequence_length, "executed": self.executed, "goal": dict(self.goal)}
         return found | {name: value for name, value in training.items() if value}
 
     @classmethod
@@ -168,8 +187,8 @@ class Window:
         ordered = {name: observation_steps[name] for name in [*first, *observation_steps]}
         targets = {name: tuple(at) for name, at in value.get("targets", {}).items()}
         outcomes, extras = value.get("outcomes", False), tuple(value.get("extras", ()))
-        executed = value.get("executed", False)
-        return cls(ordered, value["horizon"], targets, outcomes, extras, value.get("sequence_length"), executed)
+        executed, goal = value.get("executed", False), value.get("goal", {})
+        return cls(ordered, value["horizon"], targets, outcomes, extras, value.get("sequence_length"), executed, goal)
 
 
 def _cameras(steps: Mapping[str, tuple[int, ...]]) -> tuple[str, ...]:

@@ -6,12 +6,13 @@ from multiprocessing.connection import Connection
 from typing import Protocol, runtime_checkable
 
 import numpy as np
-from jaxtyping import Int64
+from jaxtyping import Float64, Int64
 
 from praxia.core.errors import PraxiaError
 from praxia.core.memory import SharedMemory
 from praxia.core.process import Worker
 from praxia.core.window import Samples
+from praxia.dataloader.goals import draw_goals
 
 __all__ = ["Loader", "WindowSource"]
 
@@ -32,8 +33,8 @@ class WindowSource(Protocol):
         """The numbers of the windows of batch `step`: a pure function of its arguments."""
         ...
 
-    def read(self, indices: Int64[np.ndarray, " B"]) -> Samples:
-        """The windows with the given numbers."""
+    def read(self, indices: Int64[np.ndarray, " B"], drawn: Float64[np.ndarray, " B"]) -> Samples:
+        """The windows with the given numbers; their goals, if they have any, are where `drawn` says."""
         ...
 
 
@@ -126,7 +127,9 @@ class _Reading:
 
     def __call__(self, step: int) -> Samples:
         rank, ranks = self._share
-        return self._source.read(self._source.batch(self._seed, step, self._size)[rank::ranks])
+        indices = self._source.batch(self._seed, step, self._size)
+        drawn = draw_goals(self._seed, step, len(indices))
+        return self._source.read(indices[rank::ranks], drawn[rank::ranks])
 
 
 def _serve(connection: Connection, read: _Reading) -> None:

@@ -6,7 +6,7 @@ from itertools import accumulate, combinations
 from shlex import quote
 
 import numpy as np
-from jaxtyping import Float32, Int64
+from jaxtyping import Float32, Float64, Int64
 
 from praxia.core.embodiment import DimNameDifference, Embodiment, Field, dim_name_difference
 from praxia.core.errors import MismatchError
@@ -59,16 +59,21 @@ class Mixture:
             return batch_indices(seed, step, batch_size, len(self))
         return self._order.batch(seed, step, batch_size)
 
-    def read(self, indices: Int64[np.ndarray, " B"], *, with_images: bool = True) -> Samples:
-        """The windows with the given numbers, in that order, in declared units.
-
-        With `with_images` False, `images` and `streams` are empty.
-        """
+    def read(
+        self,
+        indices: Int64[np.ndarray, " B"],
+        drawn: Float64[np.ndarray, " B"] | None = None,
+        *,
+        with_images: bool = True,
+    ) -> Samples:
+        """The windows with the given numbers, in that order, in declared units; see `Windows.read`."""
         of_entry = self.entry_of(indices)
         entries = np.unique(of_entry)
         rows = [np.flatnonzero(of_entry == entry) for entry in entries]
         found = [
-            self.entries[entry].read(indices[at] - self._first[entry], with_images=with_images)
+            self.entries[entry].read(
+                indices[at] - self._first[entry], None if drawn is None else drawn[at], with_images=with_images
+            )
             for entry, at in zip(entries, rows, strict=True)
         ]
 

@@ -98,7 +98,7 @@ def _resampled(entry: Windows) -> dict[str, Any] | None:
 
 def _camera(entry: Windows, name: str) -> dict[str, Any] | None:
     """The camera that is read and its sizes; None: the data set has no such camera."""
-    source = entry.view.source_of(name)
+    source = entry.source_of(name)
     if source is None:
         return None
     (own,) = (camera for camera in entry.dataset.embodiment.cameras if camera.name == source)

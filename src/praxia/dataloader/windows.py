@@ -6,7 +6,7 @@ from math import prod
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Float32, Int64, Shaped, UInt8
+from jaxtyping import Bool, Float32, Float64, Int64, Shaped, UInt8
 
 from praxia.core.embodiment import Embodiment
 from praxia.core.errors import DataError, MismatchError, PraxiaError
@@ -15,6 +15,7 @@ from praxia.core.window import Samples, Window
 from praxia.data.dataset import Dataset
 from praxia.data.features import stream_key
 from praxia.dataloader.frame_cache import CachedFrames
+from praxia.dataloader.goals import frames_to_goal, with_goals
 from praxia.dataloader.sequences import Chains, joined
 from praxia.dataloader.view import DatasetView, Resampling
 from praxia.statistics.running import RunningStats
@@ -67,7 +68,7 @@ class Windows:
         self.view = view or DatasetView()
         self._cache_bytes = cache_bytes
         self.root = dataset.root
-        self.embodiment = self.view.embodiment(dataset, window.streams)
+        self.embodiment = with_goals(self.view.embodiment(dataset, window.streams), window.goal)
         _expect_modalities(dataset, window, self.view, self.embodiment)
         # First of all, because this compares the rows with the lengths in the episode table.
         self._task = dataset.column("task_index")[:, 0]
@@ -88,8 +89,9 @@ class Windows:
         self._last = np.repeat(first + length - 1, length)
         self._present = np.concatenate([np.arange(a, a + n) for a, n in zip(first, length, strict=True)])
         self._instructions = np.array(dataset.instructions, dtype=object)
-        cameras = dict.fromkeys((*window.cameras, *window.target_cameras))
-        sources = {camera: self.view.source_of(camera) for camera in cameras}
+        self._goal = {shown: seen.removeprefix("image.") for seen, shown in window.goal.items()}
+        cameras = [name for name in (*window.cameras, *window.target_cameras) if f"image.{name}" not in self._goal]
+        sources = {camera: self.view.source_of(camera) for camera in (*cameras, *self._goal.values())}
         self._frames = {
             camera: CachedFrames(dataset, source, self.view.sizes.get(camera), cache_bytes)
             for camera, source in sources.items()
@@ -152,24 +154,43 @@ class Windows:
             )
         return found
 
-    def read(self, indices: Int64[np.ndarray, " B"], *, with_images: bool = True) -> Samples:
+    def source_of(self, camera: str) -> str | None:
+        """The data set's own name of the camera whose images the window shows as `camera`; None: it has none."""
+        return self.view.source_of(self._goal.get(f"image.{camera}", camera))
+
+    def read(
+        self,
+        indices: Int64[np.ndarray, " B"],
+        drawn: Float64[np.ndarray, " B"] | None = None,
+        *,
+        with_images: bool = True,
+    ) -> Samples:
         """The windows with the given numbers, in that order, in declared units.
 
-        With `with_images` False, `images` and `streams` are empty.
+        With `with_images` False, `images` and `streams` are empty. `drawn` says where goals are, if the window has any
+        (`dataloader.goals`).
         """
         if self._chains is None or self.window.sequence_length is None:
-            return self._read(indices, with_images)
+            return self._read(indices, drawn, with_images)
         steps, valid = self._chains.following(indices, self.window.sequence_length)
         is_first = self._present[steps] == self._first[steps]
-        return joined(self._read(steps.ravel(), with_images), is_first, valid)
+        return joined(self._read(steps.ravel(), None, with_images), is_first, valid)
 
-    def _read(self, indices: Int64[np.ndarray, " B"], with_images: bool) -> Samples:
+    def _read(
+        self, indices: Int64[np.ndarray, " B"], drawn: Float64[np.ndarray, " B"] | None, with_images: bool
+    ) -> Samples:
         """The windows with the given numbers, of the present alone."""
         steps, targets = self.window.observation_steps, self.window.targets
         state_at, state_valid = self._locate(indices, self._resampling.newest(steps.get(STATE, ())))
         action, action_valid = self._actions(indices, range(self.window.horizon))
         images, image_valid = self._images_at(indices, steps, with_images)
         target_images, target_image_valid = self._images_at(indices, targets, with_images)
+        if self._goal:
+            left = self._last[indices] - self._present[indices]
+            ahead = frames_to_goal(left, indices, drawn)
+            goals, goal_valid = self._goals(self._present[indices] + ahead, ahead > 0, with_images)
+            images, image_valid = images | goals, image_valid | goal_valid
+            action_valid &= np.array(self._resampling.newest(range(1, self.window.horizon + 1))) <= ahead[:, None]
         optional: dict[str, Any] = {}
         if STATE in targets:
             at, optional["target_state_valid"] = self._locate(indices, self._resampling.newest(targets[STATE]))
@@ -230,11 +251,21 @@ class Windows:
     ) -> tuple[dict[str, UInt8[np.ndarray, "B _ Y X 3"]], dict[str, Bool[np.ndarray, "B _"]]]:
         """The images of every camera in `steps` by its name (none without `with_images`), and which are valid."""
         images, valid = {}, {}
-        for camera in (name.removeprefix("image.") for name in steps if name.startswith("image.")):
-            at, within = self._locate(indices, self._resampling.newest(steps[f"image.{camera}"]))
+        for name in (name for name in steps if name.startswith("image.") and name not in self._goal):
+            camera = name.removeprefix("image.")
+            at, within = self._locate(indices, self._resampling.newest(steps[name]))
             valid[camera] = within & (camera in self._frames)
             if with_images:
                 images[camera] = self._images(camera, at)
+        return images, valid
+
+    def _goals(
+        self, at: Int64[np.ndarray, " B"], later: Bool[np.ndarray, " B"], with_images: bool
+    ) -> tuple[dict[str, UInt8[np.ndarray, "B 1 Y X 3"]], dict[str, Bool[np.ndarray, "B 1"]]]:
+        """The images of the goals, which are the frames `at`, and which are valid: those `later` than the present."""
+        sources = {shown.removeprefix("image."): seen for shown, seen in self._goal.items()}
+        valid = {shown: (later & (seen in self._frames))[:, None] for shown, seen in sources.items()}
+        images = {shown: self._images(seen, at[:, None]) for shown, seen in sources.items()} if with_images else {}
         return images, valid
 
     def _streams_at(self, indices: Int64[np.ndarray, " B"], with_values: bool) -> dict[str, dict[str, np.ndarray]]:
@@ -258,7 +289,8 @@ class Windows:
 def _expect_modalities(dataset: Dataset, window: Window, view: DatasetView, embodiment: Embodiment) -> None:
     cameras = [*(camera.name for camera in embodiment.cameras), *view.cameras]
     known = {STATE, *(f"image.{camera}" for camera in cameras)}
-    unknown = sorted({*window.observation_steps} - known - {ACTION, *window.streams} | {*window.targets} - known)
+    needed = {*window.observation_steps} - {ACTION, *window.streams, *window.goal.values()}
+    unknown = sorted((needed | {*window.targets, *window.goal}) - known)
     if unknown:
         unused = [camera for camera in cameras if camera not in window.cameras]
         mapped = json.dumps({unknown[0].removeprefix("image."): unused[0] if unused else None})

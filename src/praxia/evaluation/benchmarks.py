@@ -24,6 +24,8 @@ Axis = Literal["", "train", "task", "scene", "embodiment", "long"]
 _DELAY = re.compile(r"(?P<name>.+)/delay-((?P<steps>\d{1,6})|trace-(?P<key>[0-9a-f]{8}))")
 # The end of the name of a benchmark for two systems: how often the slow one observes, how late its intent arrives.
 _THINKING = re.compile(r"(?P<name>.+)/think-(?P<every>\d{1,6})-late-(?P<late>\d{1,6})")
+# The end of the name of a benchmark with the starts of another split.
+_STARTS = re.compile(r"(?P<name>.+)/starts-(?P<split>[\w-]+)")
 
 
 @dataclass(frozen=True)
@@ -109,6 +111,14 @@ class Benchmark:
             without_time=None if self.without_time is None else self.without_time.of_tasks(names),
         )
 
+    def with_starts(self, split: str) -> "Benchmark":
+        """This benchmark from the starts of another `split`: another benchmark, whose name says so.
+
+        Such are fresh starts, where something was chosen on those of the benchmark itself.
+        """
+        summary = f"{self.summary}; from the starts of the split {split!r}"
+        return replace(self, name=f"{self.name}/starts-{split}", summary=summary, split=split)
+
     def with_delay(self, delay: int | DelayTrace) -> "Benchmark":
         """This benchmark with a delay (`ChunkExecution.delay`): another benchmark, whose name says so.
 
@@ -159,9 +169,10 @@ class Benchmark:
 def find_benchmark(name: str, delays: Path | None = None) -> Benchmark:
     """The benchmark of that name, with the delay that ".../delay-4" or ".../delay-trace-HASH" at its end stands for.
 
-    After that the name may end in ".../think-8-late-4", for two systems (`Benchmark.with_thinking`). `delays` is the
-    file of a trace of delays. Its hash need not be part of the name, but must be the same if it is. In place of a name
-    there may be a JSON file that declares an environment of gymnasium (`envs.gymnasium.declaration`).
+    After that the name may end in ".../think-8-late-4", for two systems (`Benchmark.with_thinking`), and before it in
+    ".../starts-fresh" (`Benchmark.with_starts`). `delays` is the file of a trace of delays. Its hash need not be part
+    of the name, but must be the same if it is. In place of a name there may be a JSON file that declares an environment
+    of gymnasium (`envs.gymnasium.declaration`).
 
     Raises:
         UnknownName: names the nearest benchmarks.
@@ -178,10 +189,14 @@ def find_benchmark(name: str, delays: Path | None = None) -> Benchmark:
         return benchmark.with_thinking(Thinking(int(thinks["every"]), int(thinks["late"])))
     found = _DELAY.fullmatch(name)
     plain, steps, key = (name, None, None) if found is None else found.group("name", "steps", "key")
+    starts = _STARTS.fullmatch(plain)
+    plain = plain if starts is None else starts["name"]
     if is_declaration(plain):
         benchmark = gymnasium_benchmark(Path(plain))
     else:
         benchmark = lookup("benchmarks", BENCHMARKS, plain, kind="benchmark", listing="praxia info --benchmarks")
+    if starts is not None:
+        benchmark = benchmark.with_starts(starts["split"])
     if delays is None and key is not None:
         raise PraxiaError(
             f"expected a file with the trace of {name!r}, which eval and compare take as --delays FILE, got none: a"

@@ -72,7 +72,8 @@ class FitsData(Protocol):
 class BuildsOn(Protocol):
     """The config of a model that has a trained one as a part, which stays as it is: the model of `--start-from`.
 
-    That model's window and transforms are the run's, and its weights those of the part.
+    That model's transforms are the run's, and its weights those of the part; so is its window, where the run's own
+    leaves the cameras open ("image.*").
     """
 
     @property

@@ -15,8 +15,9 @@ from torch import Tensor
 from praxia.core.embodiment import Embodiment
 from praxia.core.types import Query
 from praxia.core.window import Window
+from praxia.nn.types import Batch
 
-__all__ = ["Decodes", "Imagined", "World", "WorldState"]
+__all__ = ["Decodes", "EncodesFrames", "Imagined", "World", "WorldState"]
 
 
 @runtime_checkable
@@ -91,4 +92,15 @@ class Decodes(Protocol):
 
     def decode(self, state: WorldState) -> Mapping[str, UInt8[np.ndarray, "B Y X 3"]]:
         """The images of each camera at the present of each row, as `Observation.images` of the embodiment has them."""
+        ...
+
+
+@runtime_checkable
+class EncodesFrames(Protocol):
+    """The network of a latent world, for what reads its latents without imagining: each has `width` numbers a token."""
+
+    width: int
+
+    def encode(self, batch: Batch) -> Float[Tensor, "B T N D"]:
+        """The latents of the observed images, frame by frame; zero where an image is not valid."""
         ...

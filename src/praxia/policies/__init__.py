@@ -5,6 +5,7 @@ MODELS = {
     "decoded": "praxia.worlds.decoder:Decoded",
     "dual": "praxia.policies.two_systems:Dual",
     "dino-wm": "praxia.worlds.dino_wm:DinoWM",
+    "goal-inverse": "praxia.policies.goal_inverse:GoalInverse",
     "encoder-head": "praxia.policies.encoder_head:EncoderHead",
     "foresight": "praxia.policies.foresight:Foresight",
     "inverse-dynamics": "praxia.worlds.inverse_dynamics:InverseDynamics",

@@ -86,6 +86,11 @@ CATALOG = {
     "flow-foresight-tworoom": _benchmark("tworoom", 1.2, "as flow-tworoom, foresight as a second loss"),
     "flow-tworoom": _benchmark("tworoom", 1.1, "the comparison with uwm-tworoom"),
     "uwm-tworoom": _benchmark("tworoom", 1.2, "a policy and a model of the world in one network"),
+    "goal-inverse-tworoom": CatalogEntry(
+        0.2, "actions to a goal at once, on a world's latents", "demonstrations of tworoom; a trained world", "tworoom"
+    ),
+    "regression-tworoom": _benchmark("tworoom", 0.2, "the same without a world, from images"),
+    "regression-tworoom-goal-free": _benchmark("tworoom", 0.2, "the control without a goal"),
     "diffusion-pusht": _benchmark("pusht", 4.2, "the comparison of heads"),
     "diffusion-unet-pusht": _benchmark("pusht", 1.6, "the comparison of heads"),
     "flow-pusht": _benchmark("pusht", 4.2, "the comparison of heads"),

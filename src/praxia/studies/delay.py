@@ -2,15 +2,13 @@
 
 import json
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 import numpy as np
-import torch
 
 from praxia.core.errors import UnknownName
 from praxia.core.files import write_atomic
@@ -25,6 +23,7 @@ from praxia.rollout.corrected import Corrects
 from praxia.rollout.timeline import next_query
 from praxia.studies.remedies import REMEDIES, Remedy
 from praxia.studies.stages import StageProgress, Stages, expect_unfinished, finish_study
+from praxia.studies.timing import median_cpu_s
 from praxia.studio.tables import percent
 
 __all__ = ["ARENAS", "Arena", "delay"]
@@ -32,7 +31,6 @@ __all__ = ["ARENAS", "Arena", "delay"]
 NAIVE = "naive"
 # Actions that are changes or velocities, as those of the arenas, do not say what the state will be.
 NOT_OF_CHANGES = "rolled-forward"
-NUM_TIMED = 15
 
 
 @dataclass(frozen=True)
@@ -146,31 +144,18 @@ def _load(policy: Policy, benchmark: Benchmark, steps: int, observation_hz: floa
         first = Query((env.observe(policy.window.observed),), start.key, 0, 0)
     (decision,), _ = policy.act([first], policy.start(1))
     query = replace(first, step=1, delay=steps, committed=decision.chunk[:steps], planned=decision.chunk)
-    decision_s = _median_s(lambda: policy.act([query], policy.start(1)))
+    decision_s = median_cpu_s(lambda: policy.act([query], policy.start(1)))
     if not isinstance(policy, Corrects):
         return decision_s * observation_hz
     # The rows count an observation at each step. Chunks are decided as often as without a correction.
     state, control_hz = first.history[-1].state[None], _control_hz(benchmark)
-    correction_s = _median_s(lambda: policy.correct([query], decision.chunk[1:2], np.array([1]), state))
+    correction_s = median_cpu_s(lambda: policy.correct([query], decision.chunk[1:2], np.array([1]), state))
     return (decision_s / _decides_every(benchmark.execution, policy.window.horizon) + correction_s) * control_hz
 
 
 def _decides_every(execution: ChunkExecution, chunk: int) -> int:
     """The steps from one decision to the next, after the first, with chunks of `chunk` valid actions."""
     return next_query(0, execution.delay, chunk, execution.execution_horizon, execution.delay)
-
-
-def _median_s(call: Callable[[], object]) -> float:
-    """The median CPU time of a call on one thread, after warm-up."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    times_s = []
-    for _ in range(NUM_TIMED):
-        began_s = time.process_time()
-        call()
-        times_s.append(time.process_time() - began_s)
-    torch.set_num_threads(threads)
-    return median(times_s[NUM_TIMED // 3 :])
 
 
 def _with_costs(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -106,7 +106,7 @@ def cost_table(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 class _Tokens(LatentModel):
     """Frames of N tokens, all alike, and the predictor of what follows."""
 
-    num_frames = FRAMES
+    num_frames, width = FRAMES, WIDTH
 
     def __init__(self, tokens: int):
         super().__init__()

@@ -21,6 +21,7 @@ from praxia.dataloader.mixture_config import read_mixture
 from praxia.envs import find_family
 from praxia.evaluation.benchmarks import Benchmark, find_benchmark
 from praxia.evaluation.policy_entry import find_policy
+from praxia.evaluation.policy_resolver import SCRIPTED
 from praxia.evaluation.runner import evaluate
 from praxia.studio.report import write_report
 from praxia.training.config import TrainRun
@@ -125,15 +126,16 @@ class Stages:
     ) -> dict[str, Any]:
         """Evaluate the policy in the folder `policy`, or the expert (None), and return the summary.
 
-        `tasks` are those of the benchmark's that are evaluated; None: all.
+        `policy` may also be a planner's file, or a policy without weights: "random" or "zero". `tasks` are those of the
+        benchmark's that are evaluated; None: all.
         """
-        benchmark, episodes = find_benchmark(benchmark_name), self.scaled(episodes)
+        benchmark, episodes, policy = find_benchmark(benchmark_name), self.scaled(episodes), policy or "expert"
         benchmark = benchmark if tasks is None else benchmark.of_tasks(tasks)
-        policy_name = "expert" if policy is None else str(self.out / policy)
+        policy_name = policy if policy in SCRIPTED else str(self.out / policy)
         entry = find_policy(
             policy_name, benchmark, exact=False, workers=self.workers, bind_as=bind_as, sampling=sampling
         )
-        command = [f"praxia eval {policy or 'expert'} --benchmark {benchmark_name} --episodes {episodes}"]
+        command = [f"praxia eval {policy} --benchmark {benchmark_name} --episodes {episodes}"]
         command += [f"--tasks {','.join(tasks)}"] if tasks else []
         command += [f"--control {control}"] if control else []
         command += [f"--as {bind_as}"] if bind_as else []

@@ -18,7 +18,7 @@ from praxia.dataloader.windows import Windows
 from praxia.evaluation.imagination import frame_latents, frame_queries
 from praxia.nn.world import World
 
-__all__ = ["linear_r2", "measure_world"]
+__all__ = ["effective_rank", "linear_r2", "measure_world"]
 
 # Windows of each data set, evenly spaced, and how many a world sees at once.
 NUM_WINDOWS, BATCH = 1024, 128
@@ -30,11 +30,11 @@ RIDGE = 1e-6
 def measure_world(world: World, train: Dataset, test: Dataset, field: str, num_blocks: int = 5) -> dict[str, Any]:
     """How well latents tell where something is, and how well they are foreseen.
 
-    Returns {probe_r2, open_loop, latent_std}. `probe_r2` is the R^2 on `test` of a linear map, fitted on `train`, from
-    the latent of an image to the state's `field`. `open_loop` has the mean squared error of the latents imagined after
-    1 to `num_blocks` strides of the executed actions, as a share of that of the baseline that nothing changes (None:
-    nothing does, or no episode of `test` is that long). `latent_std` is the standard deviation of the latents of
-    `test`, averaged over their numbers.
+    Returns {probe_r2, open_loop, latent_std, effective_rank}. `probe_r2` is the R^2 on `test` of a linear map, fitted
+    on `train`, from the latent of an image to the state's `field`. `open_loop` has the mean squared error of the
+    latents imagined after 1 to `num_blocks` strides of the executed actions, as a share of that of the baseline that
+    nothing changes (None: nothing does, or no episode of `test` is that long). `latent_std` is the standard deviation
+    of the latents of `test`, averaged over their numbers, and `effective_rank` in how many directions they differ.
 
     Raises:
         UnknownName: the state has no such field.
@@ -54,7 +54,20 @@ def measure_world(world: World, train: Dataset, test: Dataset, field: str, num_b
         "probe_r2": linear_r2(fit_x, fit_y, test_x, test_y),
         "open_loop": open_loop,
         "latent_std": float(test_x.std(0).mean()),
+        "effective_rank": effective_rank(test_x),
     }
+
+
+def effective_rank(x: Float64[np.ndarray, "M F"]) -> float:
+    """In how many directions rows differ: 1 to F, F where they differ as much in all; 1 where they are all equal.
+
+    The exponential of the entropy of the singular values, as shares of their sum (Roy and Vetterli 2007), of the rows
+    minus their mean. It does not depend on the scale, so small latents need not have a low one.
+    """
+    singular = np.linalg.svd(x - x.mean(0), compute_uv=False)
+    shares = singular / max(singular.sum(), np.finfo(np.float64).tiny)
+    shares = shares[shares > 0]
+    return float(np.exp(-(shares * np.log(shares)).sum()))
 
 
 def linear_r2(

@@ -19,7 +19,7 @@ from praxia.dataloader.mixture import Mixture
 from praxia.dataloader.mixture_config import MixtureConfig
 from praxia.encoders.public.model import PublicVLM, PublicVLMEncoder
 from praxia.nn.blocks import blocks, recompute_blocks
-from praxia.nn.trainable import BeginsAndFinishes, FitsData, ModelConfig, Trainable
+from praxia.nn.trainable import BeginsAndFinishes, BuildsOn, FitsData, ModelConfig, Trainable
 from praxia.nn.types import Batch
 from praxia.policies.encoder_head import EncoderHead, HasPromptTokenizer
 from praxia.policies.encoder_head_model import EncoderHeadModel
@@ -135,7 +135,11 @@ def _fitted(run: TrainRun, windows: Mixture, start_from: Path | None) -> tuple[M
     model = run.model
     if start_from is not None:
         config, _ = read_config(start_from)
-        return (model.fitted_as(config.model) if isinstance(model, FitsData) else model), config.transforms
+        if not isinstance(model, FitsData):
+            return model, config.transforms
+        if isinstance(model, BuildsOn) and not isinstance(config.model, BuildsOn):
+            return model.fit(lambda: chunks_of(windows, config.transforms)[0]), config.transforms
+        return model.fitted_as(config.model), config.transforms
     relatives = zip(windows.embodiments, run.relative_actions(windows.embodiments), strict=True)
     relative = {embodiment.name: own for embodiment, own in relatives if own is not None}
     statistics = compute_statistics(windows.entries, relative)

@@ -257,6 +257,8 @@ def _initial_checkpoint(
             )
         return None
     initial = read_initial_checkpoint(path, run, windows.embodiments)
+    if initial.part is not None:
+        initial = replace(initial, model=_fitted(run.model, windows, initial.transforms))
     if not refit:
         return initial
     if isinstance(run.model, BuildsOn):

@@ -56,14 +56,20 @@ class InitialCheckpoint:
         does what is built on a part.
 
         Raises:
-            DataError: they are not what was saved.
+            DataError: they are not what was saved. MismatchError: the part has other sizes here.
         """
         weights = load_weights(self.path, self.identity)
-        if self.part is not None:
-            return {**model.state_dict(), **{f"{self.part}.{name}": value for name, value in weights.items()}}
-        if not self.refit:
+        if not self.refit and self.part is None:
             return weights
         fresh = model.state_dict()
+        if self.part is not None:
+            part = {f"{self.part}.{name}": value for name, value in weights.items()}
+            if wrong := [name for name in part if name not in fresh or fresh[name].shape != part[name].shape]:
+                raise MismatchError(
+                    f"the weights of {self.path} do not fit into {self.part!r}, the first {wrong[0]!r}: it was trained"
+                    " with other cameras or actions than this run has"
+                )
+            return {**fresh, **part}
         return {**fresh, **{name: value for name, value in weights.items() if value.shape == fresh[name].shape}}
 
     def to_json(self) -> dict[str, Any]:
@@ -75,7 +81,7 @@ def adapt_to_data(run: TrainRun, mixture: MixtureConfig, start_from: Path | None
 
     A window that sees every camera gets the policy's, and images that are larger than the policy's get its size. The
     run's image size becomes sizes of the mixture, and its horizon in seconds becomes the window's in steps. A model
-    that is built on another (`nn.trainable.BuildsOn`) gets that one, and its window.
+    that is built on another (`nn.trainable.BuildsOn`) gets that one, and its window if it has none of its own.
 
     Raises:
         PraxiaError: no policy there, or none given to build on; an image size below 1, or a horizon of less than half a
@@ -109,7 +115,8 @@ def _built_on(run: TrainRun, model: BuildsOn, start_from: Path | None) -> TrainR
     config = read_config(start_from)[0]
     base = config.model.base if isinstance(config.model, BuildsOn) else config.model
     assert base is not None, "a model that was trained has its part"
-    return replace(run, model=model.built_on(base), window=config.window)
+    window = config.window if run.window.sees_every_camera else run.window
+    return replace(run, model=model.built_on(base), window=window)
 
 
 def read_initial_checkpoint(path: Path, run: TrainRun, embodiments: Sequence[Embodiment]) -> InitialCheckpoint:
@@ -136,7 +143,8 @@ def read_initial_checkpoint(path: Path, run: TrainRun, embodiments: Sequence[Emb
         "embodiments": _meanings(config.embodiments),
         "relative actions": tuple(embodiment.relative for embodiment in config.transforms.embodiments),
     }
-    different = [name for name in ours if ours[name] != theirs[name]]
+    compared = [name for name in ours if part is None or name != "window"]
+    different = [name for name in compared if ours[name] != theirs[name]]
     known = [embodiment.name for embodiment in config.embodiments]
     if any(
         embodiment.name in known and known[at : at + 1] != [embodiment.name]
@@ -151,7 +159,7 @@ def read_initial_checkpoint(path: Path, run: TrainRun, embodiments: Sequence[Emb
         )
     _expect_one_order(path, config, embodiments)
     model = run.model
-    if isinstance(model, FitsData):
+    if isinstance(model, FitsData) and part is None:
         model = model.fitted_as(config.model)
     return InitialCheckpoint(path, model, identity, config.transforms, part=part and part.base_name)
 

@@ -94,7 +94,7 @@ class LatentConfig(ModelConfig, ABC):
 
 
 class LatentModel(nn.Module, ABC):
-    """An encoder of frames and a predictor of the next latents. Satisfies `BeginsAndFinishes`.
+    """An encoder of frames and a predictor of the next latents. Satisfies `BeginsAndFinishes` and `EncodesFrames`.
 
     `num_frames` is the longest history that it was trained on, `width` is D.
     """
