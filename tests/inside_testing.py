@@ -1,9 +1,23 @@
-"""Policies for tests of what happens inside worlds, with factories by which `eval` finds them."""
+"""Policies for tests of what happens inside worlds, with factories by which `eval` finds them; and a stored world."""
+
+from contextlib import contextmanager
+from dataclasses import replace
 
 import numpy as np
+import pytest
+import torch
+from praxia_testing import make_config
+from world_testing import LearnedWorld, PointState, ToyWorld
 
+from praxia import policies
+from praxia.checkpoint.store import save_policy
+from praxia.collect.plan import CollectionPlan
+from praxia.collect.runner import collect
 from praxia.core.types import Decision
 from praxia.core.window import Window
+from praxia.envs import find_family
+from praxia.evaluation.benchmarks import find_benchmark
+from praxia.rollout.slots import LocalSlots
 
 
 class ToGoal:
@@ -54,3 +68,30 @@ def remembering(embodiment):
 
 def hasty(embodiment):
     return ToGoal(embodiment, horizon=3)
+
+
+def demonstrate(root):
+    """Twenty episodes of Bimodal's expert, with noise, and images of 8 px."""
+    family = find_family("bimodal")
+    plan = CollectionPlan("bimodal", ("pass",), 20, 50, size=8, cameras=("top",))
+    collect(plan, root, family, make_slots=lambda num: LocalSlots(4, family.build))
+    return root
+
+
+@contextmanager
+def stored_world(folder):
+    """A stored world of Bimodal without its obstacle, whose latent is the robot's position. Its probes learn little."""
+
+    def start(world, queries):
+        return PointState(torch.from_numpy(np.stack([query.history[-1].state[:2] for query in queries])))
+
+    robot = find_family("bimodal").embodiment(find_benchmark("bimodal").spec("pass"))
+    seen = replace(make_config().window, observation_steps={"state": (0,)})
+    config = replace(make_config(), model=ToyWorld(), embodiments=(robot,), window=seen)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(policies.MODELS, "toy-world", "world_testing:ToyWorld")
+        patch.setattr("praxia.worlds.probe.STEPS", 400)
+        patch.setattr("praxia.worlds.probes.NUM_WINDOWS", 200)
+        patch.setattr(LearnedWorld, "start", start)
+        save_policy(folder, config, {"speed": torch.tensor(0.1)})
+        yield folder

@@ -5,16 +5,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-import torch
-from praxia_testing import make_config
+from inside_testing import demonstrate, stored_world
 from scipy.stats import rankdata
-from world_testing import LearnedWorld, PointState, ToyWorld
 
-from praxia import policies
-from praxia.checkpoint.store import save_policy
 from praxia.cli.main import main
-from praxia.collect.plan import CollectionPlan
-from praxia.collect.runner import collect
 from praxia.envs import find_family
 from praxia.evaluation.benchmarks import find_benchmark
 from praxia.evaluation.inside import open_inside, rank_inside, ranks, score_inside
@@ -54,30 +48,12 @@ def test_ranks_are_of_scores_and_ties_share_theirs():
 
 @pytest.fixture(scope="module")
 def demonstrations(tmp_path_factory):
-    """Of the expert, with noise, and images of 8 px."""
-    root, family = tmp_path_factory.mktemp("bimodal") / "data", find_family("bimodal")
-    plan = CollectionPlan("bimodal", ("pass",), 20, 50, size=8, cameras=("top",))
-    collect(plan, root, family, make_slots=lambda num: LocalSlots(4, family.build))
-    return root
+    return demonstrate(tmp_path_factory.mktemp("bimodal") / "data")
 
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory):
-    """A stored world of Bimodal without its obstacle, whose latent is the robot's position."""
-
-    def start(world, queries):
-        return PointState(torch.from_numpy(np.stack([query.history[-1].state[:2] for query in queries])))
-
-    robot = find_family("bimodal").embodiment(find_benchmark("bimodal").spec("pass"))
-    seen = replace(make_config().window, observation_steps={"state": (0,)})
-    config = replace(make_config(), model=ToyWorld(), embodiments=(robot,), window=seen)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(policies.MODELS, "toy-world", "world_testing:ToyWorld")
-        patch.setattr("praxia.worlds.probe.STEPS", 400)
-        patch.setattr("praxia.worlds.probes.NUM_WINDOWS", 200)
-        patch.setattr(LearnedWorld, "start", start)
-        folder = tmp_path_factory.mktemp("inside") / "world"
-        save_policy(folder, config, {"speed": torch.tensor(0.1)})
+    with stored_world(tmp_path_factory.mktemp("inside") / "world") as folder:
         yield folder
 
 

@@ -1,6 +1,6 @@
 """Mixtures: which data sets, how each is read and how often, as a value and as a JSON file.
 
-    {"rate_hz": 15, "temperature": 2, "sizes": {"front": [224, 224]},
+    {"rate_hz": 15, "temperature": 2, "sizes": {"front": [224, 224]}, "dreamed": 0.5, "generations": 1,
      "parts": [{"data": "gantry", "cameras": {"front": "top", "wrist": null}},
                {"data": "../arm", "tasks": ["push"], "fields": {"action": {"move": "ee_delta"}}}]}
 
@@ -25,6 +25,7 @@ from praxia.core.errors import DataError, MismatchError, PraxiaError, UnknownNam
 from praxia.core.files import expand_home, split_paths
 from praxia.core.window import Window
 from praxia.data.dataset import Dataset
+from praxia.dataloader.dreamed import MOST_DREAMED, MOST_GENERATIONS, expect_capped
 from praxia.dataloader.mixture import Mixture
 from praxia.dataloader.view import DatasetView, Fields
 from praxia.dataloader.windows import Windows
@@ -75,7 +76,7 @@ class MixtureConfig:
     An entry's `weight` is its share, relative to the others'. `temperature` T, at least 1, makes the shares
     proportional to (windows of the entry)^(1/T): 1 is proportional to size, higher values are more even. `rate_hz` is
     the rate of the windows' steps; None: the data's, which must then be one. `sizes` are (height, width) of images by
-    camera.
+    camera. At most a share `dreamed` of the rows is of worlds' dreams, of at most so many `generations` (`dreamed`).
 
     Source: sampling with a temperature, Arivazhagan et al. 2019 (arXiv 1907.05019, T = 5), of data sets in place of
     languages. mT5 (arXiv 2010.11934) writes the exponent 1/T as alpha = 0.3.
@@ -88,6 +89,8 @@ class MixtureConfig:
     rate_hz: float | None = None
     temperature: float | None = None
     sizes: dict[str, tuple[int, int]] = field(default_factory=dict)
+    dreamed: float = MOST_DREAMED
+    generations: int = MOST_GENERATIONS
 
     def __post_init__(self) -> None:
         weighted = [entry.data for entry in self.entries if entry.weight is not None]
@@ -109,19 +112,19 @@ class MixtureConfig:
         entries = [entry.to_json() for entry in self.entries]
         sizes = {name: list(size) for name, size in self.sizes.items()}
         options = {"rate_hz": self.rate_hz, "temperature": self.temperature, "sizes": sizes}
+        caps = {"dreamed": (self.dreamed, MOST_DREAMED), "generations": (self.generations, MOST_GENERATIONS)}
         given = {name: value for name, value in options.items() if value}
+        given |= {name: value for name, (value, default) in caps.items() if value != default}
         return {**given, "parts": entries} if given or any(entries) else None
 
     def open(self, window: Window, *, successful: bool = True, cache_bytes: int | None = None) -> Mixture:
         """The mixture's windows. The caches of decoded images of all data sets together take at most `cache_bytes`.
 
-        "image.*" in `window` stands for every camera of the entries' views, in their order: the result's `window`
-        names them.
+            "image.*" in `window` stands for every camera of the entries' views, in their order: the result's `window`
+            names them.
 
-        Raises:
-            MismatchError: data sets that do not fit each other or the window; names both.
-            UnknownName: a name that a data set does not have. DataError: a data set without an episode to train on.
-        """
+            Raises:
+        X"""
         datasets = [Dataset(entry.data) for entry in self.entries]
         window = self._named(window, datasets)
         budgets = _cache_budgets(datasets, cache_bytes)
@@ -130,7 +133,9 @@ class MixtureConfig:
             Windows(dataset, window, entry.select_episodes(dataset, successful=successful), view, budget)
             for entry, dataset, view, budget in zip(self.entries, datasets, views, budgets, strict=True)
         ]
-        return Mixture(windows, self.weights([len(one) for one in windows]))
+        mixture = Mixture(windows, self.weights([len(one) for one in windows]))
+        expect_capped(mixture.entries, mixture.shares, self.dreamed, self.generations)
+        return mixture
 
     @property
     def control_hz(self) -> float:
@@ -222,7 +227,7 @@ def _cache_budgets(datasets: Sequence[Dataset], cache_bytes: int | None) -> list
 
 
 HELP = "praxia data mix --help"
-KEYS = ("rate_hz", "temperature", "sizes", "parts")
+KEYS = ("rate_hz", "temperature", "sizes", "dreamed", "generations", "parts")
 # "body" is the name of "embodiment" in older files.
 ENTRY_KEYS = ("data", "weight", "tasks", "episodes", "embodiment", "body", "cameras", "fields", "actions")
 FIELD_KEYS = ("name", "size", "kind", "unit", "frame", "low", "high")
@@ -268,7 +273,18 @@ def read_mixture(path: Path) -> MixtureConfig:
         rate_hz=_number(table.get("rate_hz"), f"{path}: rate_hz"),
         temperature=_number(table.get("temperature"), f"{path}: temperature", least=1.0),
         sizes={name: _size(size, f"{path}: sizes.{name}") for name, size in sizes.items()},
+        **_caps(table, str(path)),
     )
+
+
+def _caps(table: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """The caps on dreamed data that a file has."""
+    found = {name: table[name] for name in ("dreamed", "generations") if name in table}
+    if "dreamed" in found and not (_is(found["dreamed"], int, float) and 0 <= found["dreamed"] <= 1):
+        raise _wrong_value(f"{where}: dreamed", "a share from 0 to 1", found["dreamed"])
+    if "generations" in found and not (_is(found["generations"], int) and found["generations"] >= 0):
+        raise _wrong_value(f"{where}: generations", "a whole number of at least 0", found["generations"])
+    return found
 
 
 def _entry(value: Any, where: str, folder: Path) -> DatasetEntry:

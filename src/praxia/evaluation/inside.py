@@ -29,11 +29,11 @@ from praxia.evaluation.policy_entry import PolicyEntry, find_policy
 from praxia.evaluation.runner import ProgressCallback
 from praxia.nn.world import World
 from praxia.rollout.loop import rollout
-from praxia.worlds.env import Decoder, Detector, SimulatedStarts, WorldEnv
+from praxia.worlds.env import Decoder, Detector, FirstObservation, SimulatedStarts, WorldEnv
 from praxia.worlds.probes import Probes, find_probes
 from praxia.worlds.simulator import SimulatorWorld
 
-__all__ = ["Inside", "expect_inside", "open_inside", "rank_inside", "ranks", "score_inside"]
+__all__ = ["Inside", "expect_inside", "open_inside", "rank_inside", "ranks", "read_inside", "score_inside"]
 
 # Episodes that are imagined as one batch, and draws of the bootstrap.
 SLOTS, DRAWS = 128, 2000
@@ -52,13 +52,16 @@ class Inside:
     def world(self) -> World:
         return self.opened.world
 
+    def slots(self, starts: FirstObservation, num_episodes: int) -> WorldEnv:
+        """Environments inside the world, for so many episodes that begin with `starts`."""
+        return WorldEnv(self.world, self.decoder, self.detector, starts, min(SLOTS, num_episodes))
+
 
 def open_inside(name: str, data: str | None, benchmark: Benchmark, device: str | None) -> Inside:
     """The world in the folder `name` with its probes on the data sets `data`, "A,B"; or "simulator", which needs none.
 
     Raises:
-        PraxiaError: no world there, no data, or data beside a simulator. MismatchError: as `worlds.probes.fit_probes`,
-            or data without known success.
+        PraxiaError: no world there, no data, or data beside a simulator. Also as `read_inside`.
     """
     opened = open_world(name, benchmark, device)
     if isinstance(opened.world, SimulatorWorld):
@@ -70,14 +73,21 @@ def open_inside(name: str, data: str | None, benchmark: Benchmark, device: str |
             "expected --data SET[,SET...], got none: recorded episodes, such as the world's own, tell how to read state"
             " and success off its latents"
         )
-    datasets = [Dataset(expand_home(path)) for path in split_paths(data)]
-    probes = find_probes(policy_folder(Path(name)), opened.world, str(opened.identity), datasets)
+    return read_inside(Path(name), opened, [Dataset(expand_home(path)) for path in split_paths(data)])
+
+
+def read_inside(folder: Path, opened: OpenWorld, datasets: Sequence[Dataset]) -> Inside:
+    """A learned world, which lies in `folder`, with its probes on the data.
+
+    Raises:
+        MismatchError: as `worlds.probes.fit_probes`, or data without known success.
+    """
+    probes = find_probes(policy_folder(folder), opened.world, str(opened.identity), datasets)
     if probes.success is None:
         raise MismatchError(
-            f"expected data in which success is recorded, got {data}: nothing tells it inside the world"
+            f"expected data in which success is recorded, got {datasets[0].root}: nothing tells it inside the world"
         )
-    state, success = probes.state.to(opened.device), probes.success.to(opened.device)
-    return Inside(opened, state, success, probes)
+    return Inside(opened, probes.state.to(opened.device), probes.success.to(opened.device), probes)
 
 
 def rank_inside(
@@ -149,11 +159,10 @@ def score_inside(entry: PolicyEntry, inside: Inside, episodes: int, seed: int) -
     build = revealing(family).build if inside.probes is None else family.build
     jobs = plan(entry.evaluation(episodes, seed=seed), family)
     with closing(SimulatedStarts(build)) as starts:
-        slots = WorldEnv(inside.world, inside.decoder, inside.detector, starts, min(SLOTS, len(jobs)))
         found = np.zeros(len(jobs), bool)
         for trajectory in rollout(
             entry.policy,
-            slots,
+            inside.slots(starts, len(jobs)),
             jobs,
             execution=benchmark.execution,
             horizon=benchmark.horizon,

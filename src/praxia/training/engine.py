@@ -15,7 +15,9 @@ from praxia.checkpoint.store import PolicyConfig, save_policy
 from praxia.core.config import FittedConfig, components, config_to_json
 from praxia.core.errors import MismatchError, PraxiaError, expect_positive
 from praxia.core.lock import Lock
+from praxia.data.generation import GENERATION
 from praxia.dataloader.action_chunks import chunks_of
+from praxia.dataloader.dreamed import newest_generation
 from praxia.dataloader.fitting import EmbodimentStatistics, compute_statistics, fit_embodiments, fit_transforms
 from praxia.dataloader.loader import Loader
 from praxia.dataloader.mixture import Mixture
@@ -53,6 +55,7 @@ from praxia.training.step import not_finite, take_step
 from praxia.training.validation import Validation
 from praxia.transforms.chain import Transforms
 from praxia.transforms.tokenizer import TextTokenizer
+from praxia.worlds.interface import MakesWorld
 
 __all__ = ["Progress", "Report", "train"]
 
@@ -111,7 +114,8 @@ def train(
         PraxiaError: `out` holds a run already, or another run than the one to resume, or another process trains in it.
             Processes that do not know of each other, that cannot share a batch evenly, or that have different data. A
             batch that does not fit into memory. No such device.
-        MismatchError: data sets that do not fit each other, the recipe, or the policy to start from.
+        MismatchError: data sets that do not fit each other, the recipe, or the policy to start from; more dreams than
+            the mixture allows, or any for a world.
         TrainingError: a loss or its gradient is not finite, naming the batch; or the disk is full. States that were
             saved before are kept.
     """
@@ -128,6 +132,11 @@ def train(
         expect_positive(**{"window.horizon": run.window.horizon})
     windows = mixture.open(run.window, successful=run.only_success, cache_bytes=cache_bytes)
     run = replace(run, window=windows.window)
+    if (generation := newest_generation(windows.entries)) and isinstance(run.model, MakesWorld):
+        raise MismatchError(
+            f"a world learns from what was measured, and these data hold dreams of generation {generation}: leave them"
+            " out"
+        )
     windows, held_out = hold_out(mixture, windows, run.hold_out)
     vqa_data = read_vqa(vqa) if vqa else None
     relatives = zip(windows.embodiments, run.relative_actions(windows.embodiments), strict=True)
@@ -151,6 +160,7 @@ def train(
     if fabric.is_global_zero:
         for warning in warnings:
             warn(warning)
+    generation = max(generation, initial.generation if initial else 0)
     description = {
         "schema": RUN_SCHEMA,
         "recipe": recipe,
@@ -158,6 +168,7 @@ def train(
         "command": command,
         "data": [one.dataset.identity for one in windows.entries],
         "mixture": mixture.to_json(),
+        **({GENERATION: generation} if generation else {}),
         "trained_on": [{"episodes": len(one.episodes), "windows": len(one)} for one in windows.entries],
         "held_out": None if held_out is None else [one.episodes.tolist() for one in held_out.entries],
         "vqa": vqa_data.to_json() if vqa_data else None,

@@ -13,6 +13,7 @@ from praxia.checkpoint.identity import PolicyIdentity
 from praxia.checkpoint.store import PolicyConfig, load_weights, read_config
 from praxia.core.embodiment import Embodiment, dim_name_difference
 from praxia.core.errors import MismatchError, PraxiaError, expect_positive
+from praxia.data.generation import GENERATION
 from praxia.dataloader.mixture_config import MixtureConfig
 from praxia.nn.trainable import BuildsOn, FitsData, ModelConfig
 from praxia.training.config import TrainRun
@@ -26,6 +27,7 @@ class InitialCheckpoint:
     """A policy's model and transforms. `refit`: normalisers and tokenizer are fitted on the new data.
 
     `part`: the weights are those of the part of this name of the model to train (`nn.trainable.BuildsOn`).
+    `generation` is that of the data behind it (`data.generation`).
     """
 
     path: Path
@@ -34,6 +36,7 @@ class InitialCheckpoint:
     transforms: Transforms
     refit: bool = False
     part: str | None = None
+    generation: int = 0
 
     def refitted(
         self,
@@ -161,7 +164,9 @@ def read_initial_checkpoint(path: Path, run: TrainRun, embodiments: Sequence[Emb
     model = run.model
     if isinstance(model, FitsData) and part is None:
         model = model.fitted_as(config.model)
-    return InitialCheckpoint(path, model, identity, config.transforms, part=part and part.base_name)
+    generation = config.provenance.get(GENERATION, 0)
+    part_name = part and part.base_name
+    return InitialCheckpoint(path, model, identity, config.transforms, part=part_name, generation=generation)
 
 
 def _unfitted(model: ModelConfig) -> ModelConfig:

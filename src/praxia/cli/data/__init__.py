@@ -12,6 +12,7 @@ VERBS = {
     "stats": "statistics by embodiment, as recorded or as a policy sees them, and warnings about them",
     "import": "import a data set of ACT/ALOHA, robomimic or Diffusion Policy, and compare it with its source",
     "export": "write a data set as robomimic or ALOHA HDF5",
+    "dream": "run a policy inside a world, and write what is imagined as a data set",
     "view": "an HTML page of its episodes: synchronized images, actions and states",
     "mix": "preview what a training step sees of a mixture of data sets",
     "cache": "list the decoded images that are kept for later runs, or remove them",

@@ -17,6 +17,7 @@ FILE = """A mixture file. Only "parts" and "data" are required; folders are rela
 {"rate_hz": 15,                               steps per second; required if the data sets have different rates
  "temperature": 2,                            shares proportional to windows^(1/2); or a "weight" for every part
  "sizes": {"front": [224, 224]},              height and width, with black bars if the aspect differs
+ "dreamed": 0.5, "generations": 1,            most dreamed rows, and their latest generation (defaults)
  "parts": [
   {"data": "gantry", "weight": 2, "tasks": ["push"], "episodes": [0, 1],
    "embodiment": "gantry",                    another name for the embodiment

@@ -1,0 +1,18 @@
+"""How far recorded episodes are from a robot: what a world dreamed is told from what was measured."""
+
+import numpy as np
+from jaxtyping import Int64
+
+from praxia.data.dataset import Dataset
+
+__all__ = ["GENERATION", "generations"]
+
+# The key of an episode's provenance. Edits and merges keep it, as all of an episode's record.
+GENERATION = "generation"
+
+
+def generations(dataset: Dataset) -> Int64[np.ndarray, " E"]:
+    """The generation of each episode: 0 of a robot or a simulator, and 1 more than all that a dream was made from."""
+    if not dataset.records:
+        return np.zeros(dataset.num_episodes, np.int64)
+    return np.array([record["provenance"].get(GENERATION, 0) for record in dataset.records], np.int64)
