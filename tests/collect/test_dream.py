@@ -134,6 +134,11 @@ def test_policies_hand_their_generation_on(dreams, world, demonstrations, tmp_pa
         trained(tmp_path / "third", [demonstrations, tmp_path / "dreams"])
 
 
+def test_nothing_is_judged_by_dreams(dreams, world, policy, tmp_path, capsys):
+    assert run("data", "dream", world, tmp_path / "out", "--policy", policy, "--data", dreams) == 2
+    assert "expected recorded episodes to fit probes on, got dreams" in capsys.readouterr().err
+
+
 def test_a_world_learns_from_no_dreams(dreams, demonstrations, tmp_path):
     world_run = replace(regression_bimodal(), model=ToyWorld(), only_success=False)
     with pytest.raises(MismatchError, match="a world learns from what was measured"):

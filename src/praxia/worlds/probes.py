@@ -21,6 +21,7 @@ from praxia.core.keys import canonical_json, content_key
 from praxia.core.types import Observation, Query
 from praxia.core.window import Samples, Window
 from praxia.data.dataset import Dataset
+from praxia.data.generation import generations
 from praxia.dataloader.windows import Windows
 from praxia.nn.world import World
 from praxia.worlds.probe import StateProbe, SuccessDetector
@@ -102,11 +103,11 @@ def fit_probes(world: World, datasets: Sequence[Dataset]) -> tuple[StateProbe, S
     ones: shares of those where the task is not done, and where it is, that it gets wrong.
 
     Raises:
-        MismatchError: the data are of another embodiment than the world; they have no failure, or no success; latents
-            of too many numbers.
+        MismatchError: the data are of another embodiment than the world, or dreamed; they have no failure, or no
+            success; latents of too many numbers.
     """
     for dataset in datasets:
-        _expect_same(world, dataset)
+        _expect_measured(world, dataset)
     varies = np.any([_varies(dataset) for dataset in datasets], axis=0)
     known = all(SUCCESS in dataset.info["features"] for dataset in datasets)
     fitted, others = (
@@ -148,7 +149,12 @@ def _mistakes(detector: SuccessDetector, data: _Labelled) -> dict[str, Any]:
     }
 
 
-def _expect_same(world: World, dataset: Dataset) -> None:
+def _expect_measured(world: World, dataset: Dataset) -> None:
+    """Refuse data of another embodiment, and dreams, whose truth is what probes said before."""
+    if (generations(dataset) > 0).any():
+        raise MismatchError(
+            f"expected recorded episodes to fit probes on, got dreams in {dataset.root}: leave them out"
+        )
     ours, theirs = world.embodiment, dataset.embodiment
     if (ours.state, ours.action, ours.control_hz) != (theirs.state, theirs.action, theirs.control_hz):
         raise MismatchError(
