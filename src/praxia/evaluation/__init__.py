@@ -15,6 +15,7 @@ BENCHMARKS = {
     "metaworld-mt50/lerobot": "praxia.evaluation.metaworld:LEROBOT_MT50",
     "metaworld-mt50/starvla": "praxia.evaluation.metaworld:STARVLA_MT50",
     "pusht": "praxia.evaluation.pusht:PUSHT",
+    "pusht/as-shown": "praxia.evaluation.pusht:AS_SHOWN",
     "tabletop/embodiment": "praxia.evaluation.tabletop:EMBODIMENT",
     "tabletop/heads": "praxia.evaluation.tabletop:HEADS",
     "tabletop/long": "praxia.evaluation.tabletop:LONG",

@@ -55,6 +55,7 @@ RECIPES = {
     "octo": "praxia.recipes.known:octo",
     "octo-published": "praxia.recipes.known_published:octo_published",
     "lapa-tworoom": "praxia.recipes.worlds:lapa_tworoom",
+    "lewm-pusht": "praxia.recipes.worlds:lewm_pusht",
     "lewm-tworoom": "praxia.recipes.worlds:lewm_tworoom",
     "oft-bimodal": "praxia.recipes.bimodal:oft_bimodal",
     "oft-tabletop-heads": "praxia.recipes.tabletop_heads:oft_tabletop_heads",

@@ -91,6 +91,7 @@ CATALOG = {
     ),
     "regression-tworoom": _benchmark("tworoom", 0.2, "the same without a world, from images"),
     "regression-tworoom-goal-free": _benchmark("tworoom", 0.2, "the control without a goal"),
+    "lewm-pusht": _benchmark("pusht", 0.6, "a model of the world: what actions lead to"),
     "diffusion-pusht": _benchmark("pusht", 4.2, "the comparison of heads"),
     "diffusion-unet-pusht": _benchmark("pusht", 1.6, "the comparison of heads"),
     "flow-pusht": _benchmark("pusht", 4.2, "the comparison of heads"),

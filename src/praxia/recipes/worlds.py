@@ -21,6 +21,7 @@ __all__ = [
     "flow_foresight_tworoom",
     "flow_tworoom",
     "lapa_tworoom",
+    "lewm_pusht",
     "lewm_tworoom",
     "uwm_tworoom",
     "world_decoder",
@@ -45,6 +46,11 @@ def lewm_tworoom() -> TrainRun:
         train=Train(steps=3000, batch_size=64, shift_px=0),
         only_success=False,
     )
+
+
+def lewm_pusht() -> TrainRun:
+    """Images of PushT -> latents -> the latent 5 steps on, by LeWM: three frames and the actions between them."""
+    return replace(lewm_tworoom(), train=Train(steps=4000, batch_size=64, shift_px=0))
 
 
 def lapa_tworoom() -> TrainRun:

@@ -16,6 +16,8 @@ from praxia.studies.stages import StageProgress, Stages, expect_unfinished, fini
 from praxia.studies.tworoom import EXPECTED as EXPECTED_TWOROOM
 from praxia.studies.tworoom import planning_table, tworoom, tworoom_passes, world_table
 from praxia.studies.world_idm import IDM_BAR, idm_passes, idm_table, inverse_dynamics
+from praxia.studies.world_pusht import EXPECTED as PUSHT_EXPECTED
+from praxia.studies.world_pusht import pusht, pusht_passes, pusht_table
 from praxia.studies.world_ranking import EXPECTED, ranking, ranking_passes, ranking_table
 
 __all__ = ["PARTS", "worlds"]
@@ -49,7 +51,7 @@ def worlds(
     expert data, without SIGReg in a tenth of the steps, and on random data, all measured on other episodes of the
     expert; and {part, seed, agent, data, goals, success, ci95, per_task, decision_ms}: who reaches goals 25 steps away.
     Those of "cost" are of `planning_cost`, those of "idm" of `world_idm.inverse_dynamics`, those of "joint" of
-    `joint.joint`, and those of "ranking" of `world_ranking.ranking`.
+    `joint.joint`, those of "ranking" of `world_ranking.ranking`, and those of "pusht" of `world_pusht.pusht`.
 
     Raises:
         UnknownName: there is no such part.
@@ -90,6 +92,7 @@ PARTS: Mapping[str, Part] = {
     "tworoom": Part(tworoom, tworoom_passes, EXPECTED_TWOROOM),
     "joint": Part(joint, joint_passes, EXPECTED_JOINT),
     "ranking": Part(ranking, ranking_passes, EXPECTED),
+    "pusht": Part(pusht, pusht_passes, PUSHT_EXPECTED),
 }
 
 # Tables of the report: the folder of each, the part whose rows it shows, and what makes it.
@@ -100,4 +103,5 @@ TABLES = {
     "idm": ("idm", idm_table),
     "joint": ("joint", joint_table),
     "ranking": ("ranking", ranking_table),
+    "pusht": ("pusht", pusht_table),
 }

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from gym_pusht.envs.pusht import PushTEnv
 
-from praxia.core.errors import MismatchError, UnknownName
+from praxia.core.errors import MismatchError, PraxiaError, UnknownName
 from praxia.core.types import EnvSpec, Start
 from praxia.envs import build, find_family
 from praxia.envs.snapshots import decode_snapshot
@@ -132,6 +132,59 @@ def test_positions_velocities_and_angles_are_not_the_complete_state():
         second.command(action)
     apart = np.abs(second.privileged()["block"] - first.privileged()["block"])
     assert 1e-9 < apart.max() < 2.0
+
+
+def shown(index: int = 0, split: str = "test"):
+    env = build(EnvSpec("pusht", "as-shown", size=32))
+    start = FAMILY.draw_start("as-shown", split, index)
+    env.reset(start)
+    return env, start
+
+
+def test_a_shown_goal_is_what_the_camera_would_see_there():
+    env, start = shown()
+    seen = env.observe(("top", "goal")).images
+    there = build(EnvSpec("pusht", "push", size=32))
+    there.reset(Start("pusht", "push", start.payload["goal"]))
+    np.testing.assert_array_equal(seen["goal"], there.observe(("top",)).images["top"])
+    assert not np.array_equal(seen["goal"], seen["top"])
+    assert [camera.name for camera in env.embodiment.cameras] == ["top", "goal"]
+    np.testing.assert_allclose(env.privileged()["goal"], start.payload["goal"]["block"], atol=1e-6)
+    env.command(np.array([100, 100], np.float32))
+    np.testing.assert_array_equal(env.observe(("goal",)).images["goal"], seen["goal"])
+
+
+@pytest.mark.parametrize(
+    ("agent", "x", "angle", "success"),
+    [(0, 0, 0, True), (15, 0, 0, True), (25, 0, 0, False), (13, 17, 0, False), (0, 0, 0.3, True), (0, 0, 0.4, False)],
+)
+def test_a_shown_goal_is_reached_as_dino_wm_says(agent, x, angle, success):
+    """Within 20 px of agent and T together, and 20 degrees; a whole turn more is the same angle."""
+    env, _ = shown()
+    pose = {"agent": [100.0, 100.0], "block": [300.0, 300.0, 1.0]}
+    goal = {"agent": [100.0 + agent, 100.0], "block": [300.0 + x, 300.0, 1.0 + angle + 2 * np.pi]}
+    env.reset(Start("pusht", "as-shown", {**pose, "goal": goal}))
+    outcome = env.command(np.array([100, 100], np.float32))
+    assert outcome.success == success
+    assert not outcome.terminated
+    assert outcome.reward == pytest.approx(0, abs=1e-3)
+    moved = env.command(np.array([100 + 2 * max(agent, 20), 100], np.float32))
+    assert (moved.reward > 0) == (agent > 0)
+
+
+def test_starts_with_a_shown_goal_differ_within_a_split_and_end():
+    starts = [FAMILY.draw_start("as-shown", "test", index) for index in range(100)]
+    assert len({one.key for one in starts}) == 100
+    assert starts[0] != FAMILY.draw_start("as-shown", "train-0", 0)
+    with pytest.raises(PraxiaError, match="has 100 starts, got start 100"):
+        FAMILY.draw_start("as-shown", "test", 100)
+
+
+def test_a_snapshot_of_an_episode_with_a_shown_goal_continues_bit_for_bit():
+    (first, _), (second, _) = shown(), shown()
+    chase(first, 10)
+    second.restore(first.snapshot())
+    assert chase(first, 10) == chase(second, 10)
 
 
 def test_foreign_starts_snapshots_and_names_are_refused():

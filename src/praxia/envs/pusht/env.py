@@ -9,25 +9,29 @@ from functools import cache
 
 import numpy as np
 from gym_pusht.envs.pusht import PushTEnv
-from jaxtyping import Float32, UInt8
+from jaxtyping import Float32, Float64, UInt8
 
 from praxia.core.embodiment import Camera, Embodiment, Field
 from praxia.core.errors import MismatchError, UnknownName
 from praxia.core.types import EnvSpec, Observation, Outcome, Start
 from praxia.data.images import pad_to
-from praxia.envs.pusht.starts import INSTRUCTIONS, short_name
+from praxia.envs.pusht.starts import AS_SHOWN, INSTRUCTIONS, short_name
 from praxia.envs.snapshots import check_start, decode_snapshot, encode_snapshot
 
 __all__ = ["CAMERA", "PushT", "embodiment"]
 
-CAMERA = "top"
+# The camera, and in the task "as-shown" the image that it would show at the goal.
+CAMERA, GOAL = "top", "goal"
 CONTROL_HZ = 10.0
 SIDE_PX = 512.0
 
+# How near agent and T together, and the T's angle, must come to a goal that an image shows.
+REACHED_PX, REACHED_RAD = 20.0, np.pi / 9
+
 
 @cache
-def embodiment(size: int) -> Embodiment:
-    """A disc that follows a target position, below one camera of `size` pixels.
+def embodiment(size: int, task: str = "push") -> Embodiment:
+    """A disc that follows a target position, below one camera of `size` pixels; "as-shown" has an image of the goal.
 
     The state contains the T too, as in published work: the middle of the outer edge of its cross bar, and its heading.
     Deviation: the cosine and sine of the angle instead of the angle, which jumps from a full turn to none.
@@ -41,7 +45,7 @@ def embodiment(size: int) -> Embodiment:
             Field("block_heading", 2, "position", "", frame="picture", low=-1.0, high=1.0),
         ),
         action=(Field("agent", 2, "position", "px", frame="picture", low=0.0, high=SIDE_PX),),
-        cameras=(Camera(CAMERA, size, size),),
+        cameras=tuple(Camera(name, size, size) for name in (CAMERA, GOAL)[: 1 + (task == AS_SHOWN)]),
         control_hz=CONTROL_HZ,
     )
 
@@ -51,20 +55,26 @@ class PushT:
 
     The image is a square; between black bars where the camera's size is none.
 
+    In the task "as-shown" success is that of DINO-WM's evaluation (Zhou et al. 2024): the positions of agent and T,
+    four numbers, within 20 px of those of the goal, and the angle within 20 degrees. Nothing ends the episode, and the
+    reward is by how much the distance of the four numbers decreases, in pixels.
+
     Raises:
         UnknownName: the task.
     """
 
     def __init__(self, spec: EnvSpec):
-        self.embodiment = spec.sized(embodiment(spec.size))
+        self.embodiment = spec.sized(embodiment(spec.size, spec.task))
         self.privileged_layout = {"agent": 2, "block": 3, "goal": 3}
         self._task = short_name(spec.task)
-        self._size = spec.size_of(CAMERA)
+        self._sizes = {camera.name: (camera.height, camera.width) for camera in self.embodiment.cameras}
         self._stock = PushTEnv()
+        # Where the goal is drawn: moving the bodies of the other would change what follows.
+        self._goal = PushTEnv() if self._task == AS_SHOWN else None
         self._start: Start | None = None
 
     def reset(self, start: Start) -> None:
-        """Begin `start`, whose payload is `{"agent": [x, y], "block": [x, y, angle]}`.
+        """Begin `start`, whose payload is `{"agent": [x, y], "block": [x, y, angle]}`, and "goal" of "as-shown" alike.
 
         As in the package, one step of physics (0.01 s) separates what overlaps.
 
@@ -73,13 +83,10 @@ class PushT:
         """
         if (start.env, start.task) != ("pusht", self._task):
             raise MismatchError(f"expected a start of pusht/{self._task}, got one of {start.env}/{start.task}")
-        stock = self._stock
-        # A new space, so that nothing of the previous episode is left.
-        stock._setup()
-        stock.agent.position = tuple(start.payload["agent"])
-        *position, stock.block.angle = start.payload["block"]
-        stock.block.position = tuple(position)
-        stock.space.step(stock.dt)
+        _place(self._stock, start.payload)
+        if self._goal is not None:
+            _place(self._goal, start.payload["goal"])
+            self._left_px = self._apart()[0]
         self._actions: list[Float32[np.ndarray, " A"]] = []
         self._progress = 0.0
         self._start = start
@@ -93,6 +100,10 @@ class PushT:
         target = np.clip(action, 0, SIDE_PX).astype(np.float32)
         self._actions.append(target)
         _, reward, terminated, truncated, info = self._stock.step(target.astype(np.float64))
+        if self._goal is not None:
+            before_px, (self._left_px, angle) = self._left_px, self._apart()
+            reached = self._left_px < REACHED_PX and angle < REACHED_RAD
+            return Outcome(before_px - self._left_px, terminated=False, truncated=False, success=reached)
         self._progress = max(self._progress, float(reward))
         return Outcome(float(reward), bool(terminated), truncated, bool(info["is_success"]), self._progress)
 
@@ -105,12 +116,12 @@ class PushT:
         return Observation(images, state, INSTRUCTIONS[self._task], len(self._actions) / CONTROL_HZ)
 
     def privileged(self) -> Mapping[str, np.ndarray]:
-        """`agent` float64[2]; `block` and `goal` float64[3] each, with continuous angles."""
-        stock = self._stock
+        """`agent` float64[2]; `block` and `goal`, that of the T, float64[3] each, with continuous angles."""
+        stock, shown = self._stock, self._goal
         return {
             "agent": np.array(stock.agent.position),
-            "block": np.array([*stock.block.position, stock.block.angle]),
-            "goal": stock.goal_pose.copy(),
+            "block": _pose(stock),
+            "goal": stock.goal_pose.copy() if shown is None else _pose(shown),
         }
 
     def snapshot(self) -> bytes:
@@ -138,9 +149,32 @@ class PushT:
 
     def close(self) -> None:
         self._stock.close()
+        if self._goal is not None:
+            self._goal.close()
+
+    def _apart(self) -> tuple[float, float]:
+        """How far agent and T together are from the goal, in pixels, and the T's angle, in radians."""
+        assert self._goal is not None, "a task with a goal"
+        here, there = (np.array([*one.agent.position, *_pose(one)]) for one in (self._stock, self._goal))
+        turned = abs(here[4] - there[4]) % (2 * np.pi)
+        return float(np.linalg.norm(here[:4] - there[:4])), float(min(turned, 2 * np.pi - turned))
 
     def _render(self, camera: str) -> UInt8[np.ndarray, "Y X 3"]:
-        if camera != CAMERA:
-            raise UnknownName("camera", camera, [CAMERA], "praxia info --benchmarks")
-        side = min(self._size)
-        return pad_to(self._stock._get_img(self._stock._draw(), side, side), self._size)
+        if camera not in self._sizes:
+            raise UnknownName("camera", camera, [*self._sizes], "praxia info --benchmarks")
+        stock = self._goal if camera == GOAL and self._goal is not None else self._stock
+        size = self._sizes[camera]
+        return pad_to(stock._get_img(stock._draw(), min(size), min(size)), size)
+
+
+def _place(stock: PushTEnv, poses: Mapping[str, Sequence[float | int]]) -> None:
+    """Put agent and T there, in a new space, so that nothing of the previous episode is left."""
+    stock._setup()
+    stock.agent.position = tuple(poses["agent"])
+    *position, stock.block.angle = poses["block"]
+    stock.block.position = tuple(position)
+    stock.space.step(stock.dt)
+
+
+def _pose(stock: PushTEnv) -> Float64[np.ndarray, "3"]:
+    return np.array([*stock.block.position, stock.block.angle])

@@ -1,14 +1,25 @@
-"""Starts: the agent anywhere, the T anywhere but near the walls."""
+"""Starts: the agent anywhere, the T anywhere but near the walls; or both as in the middle of a demonstration."""
+
+import json
+from functools import cache
+from pathlib import Path
 
 import numpy as np
 
-from praxia.core.errors import UnknownName
+from praxia.core.errors import PraxiaError, UnknownName
 from praxia.core.keys import generator
 from praxia.core.types import Start
 
-__all__ = ["INSTRUCTIONS", "draw_start", "short_name", "twin_start"]
+__all__ = ["AS_SHOWN", "GOALS", "INSTRUCTIONS", "draw_start", "short_name", "twin_start"]
 
-INSTRUCTIONS = {"push": "push the grey T onto the green T"}
+AS_SHOWN = "as-shown"
+INSTRUCTIONS = {
+    "push": "push the grey T onto the green T",
+    AS_SHOWN: "bring the agent and the grey T to where the image of the goal shows them",
+}
+
+# Pairs of moments of the expert's episodes, 25 steps apart: `studies.pusht_goals` makes the file.
+GOALS = Path(__file__).with_name("goals.json")
 
 # The T's centre of gravity, in its own frame. The package places the T and then turns it about this point.
 GRAVITY_PX = np.array([0.0, 45.0])
@@ -28,11 +39,19 @@ def short_name(task: str) -> str:
 def draw_start(task: str, split: str, index: int) -> Start:
     """Start `index` of a split, such as "test" or "train-0": a pure function of (task, split, index).
 
-    The payload is `{"agent": [x, y], "block": [x, y, angle]}` in pixels and radians. The distribution is the package's,
-    the generator is not. Deviation: the package's `reset_to_state` takes the T's position before it is turned; the
-    payload has the resulting position.
+    Of "as-shown" there are as many as pairs in `GOALS`, in an order of its own for each split. The payload then has
+    "goal", too, `{"agent", "block"}` as in the start.
+
+    Of "push" the payload is `{"agent": [x, y], "block": [x, y, angle]}` in pixels and radians. The distribution is the
+    package's, the generator is not. Deviation: the package's `reset_to_state` takes the T's position before it is
+    turned; the payload has the resulting position.
+
+    Raises:
+        PraxiaError: more starts of "as-shown" than there are.
     """
-    rng = generator("pusht", short_name(task), split, index)
+    if short_name(task) == AS_SHOWN:
+        return _draw_pair(split, index)
+    rng = generator("pusht", task, split, index)
     agent, unturned = rng.integers(50, 450, 2), rng.integers(100, 400, 2)
     angle = rng.uniform(-np.pi, np.pi)
     cos, sin = np.cos(angle), np.sin(angle)
@@ -43,3 +62,16 @@ def draw_start(task: str, split: str, index: int) -> Start:
 def twin_start(start: Start) -> Start:
     """Another start of the same task: a pure function of `start`."""
     return draw_start(start.task, f"twin-{start.key}", 0)
+
+
+def _draw_pair(split: str, index: int) -> Start:
+    pairs = _pairs()
+    if index >= len(pairs):
+        raise PraxiaError(f"pusht/{AS_SHOWN} has {len(pairs)} starts, got start {index}; ask for fewer episodes")
+    begin, end = pairs[generator("pusht", AS_SHOWN, split).permutation(len(pairs))[index]]
+    return Start("pusht", AS_SHOWN, {**begin, "goal": end})
+
+
+@cache
+def _pairs() -> list[list[dict[str, list[float]]]]:
+    return json.loads(GOALS.read_text())
