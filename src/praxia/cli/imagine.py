@@ -11,7 +11,6 @@ from praxia.cli.arguments import command_line, parse
 from praxia.core.errors import PraxiaError, expect_positive
 from praxia.core.files import staged_folder
 from praxia.studio.console import STDERR, say
-from praxia.studio.imagined import IMAGINED, encode_film, imagined_table
 
 __all__ = ["run"]
 
@@ -48,6 +47,7 @@ def run(arguments: list[str]) -> dict[str, Any]:
     if options.out.exists():
         raise PraxiaError(f"{options.out} exists; choose another --out")
     from praxia.evaluation.imagination import imagine_episodes
+    from praxia.studio.imagined import IMAGINED, encode_film, imagined_table
 
     with STDERR.status("imagining"):
         found = imagine_episodes(

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from praxia.core.keys import generator
+from praxia.core.simulator import expect_simulator
 from praxia.core.types import EnvSpec, Query
 from praxia.envs import build, find_family
 from praxia.experts import find_expert
@@ -40,7 +41,7 @@ def _poses(index: int) -> Iterator[dict[str, list[float]]]:
     start = family.draw_start("push", "goals", index)
     expert = find_expert("pusht")(family.instructions)
     carry: Any = expert.start(1)
-    with closing(build(EnvSpec("pusht", "push"))) as env:
+    with closing(expect_simulator(build(EnvSpec("pusht", "push")), "an expert")) as env:
         env.reset(start)
         for step in range(family.horizon("push")):
             known = env.privileged()

@@ -53,8 +53,8 @@ def pusht(stages: Stages, data_seed: int) -> list[Row]:
     folder = stages.out / f"lewm-pusht-{stages.seed}"
     stages.train(folder.name, "lewm-pusht", lewm_pusht(), ["pusht-expert"])
     world, _ = load_world(folder)
-    data = (Dataset(stages.out / one) for one in ("pusht-expert", "pusht-test"))
-    measured = measure_world(world, *data, "block")
+    train, test = (Dataset(stages.out / one) for one in ("pusht-expert", "pusht-test"))
+    measured = measure_world(world, train, test, "block")
     about = {name: measured[name] for name in ("probe_r2", "open_loop")}
     about["steps"] = stages.scaled(lewm_pusht().train.steps)
     blocks = Blocks(count=5, steps=world.stride)
