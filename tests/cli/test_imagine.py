@@ -38,8 +38,8 @@ def test_it_writes_errors_and_videos_which_the_report_shows(folder, tmp_path, ca
     written = json.loads((out / "imagined.json").read_text())
     assert printed == written
     assert [one["block"] for one in written["blocks"]] == [1, 2, 3]
-    assert {path.name for path in out.iterdir()} == {"imagined.json", *(one["file"] for one in written["films"])}
-    with av.open(str(out / written["films"][0]["file"])) as video:
+    assert {path.name for path in out.iterdir()} == {"imagined.json", *(one["file"] for one in written["videos"])}
+    with av.open(str(out / written["videos"][0]["file"])) as video:
         frames = [one.to_ndarray(format="rgb24") for one in video.decode(video=0)]
         assert video.streams.video[0].average_rate == 2
     # Four frames, and half a second of the last; two images of 16 px with a gap of 8, sixteen times as large.
@@ -58,7 +58,7 @@ def test_without_a_decoder_videos_show_frames_of_other_episodes(folder, tmp_path
     said = capsys.readouterr().err
     assert "held nothing out" in said
     written = json.loads((tmp_path / "imagined" / "imagined.json").read_text())
-    assert (written["shows"], len(written["films"])) == ("nearest", 4)
+    assert (written["shows"], len(written["videos"])) == ("nearest", 4)
     assert run("report", tmp_path, "--out", tmp_path / "page.html") == 0
     assert "because the world has no decoder" in (tmp_path / "page.html").read_text()
 

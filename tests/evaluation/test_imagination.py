@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 import torch
 from latent_testing import record_walks, small_lewm
+from world_testing import PointWorld
 
 from praxia.checkpoint.store import load_world
-from praxia.core.errors import DataError
+from praxia.core.errors import DataError, MismatchError
 from praxia.core.types import Observation, Query
 from praxia.data.dataset import Dataset
 from praxia.evaluation.imagination import imagine_episodes
@@ -74,18 +75,18 @@ def test_errors_are_those_of_each_start_alone(folder):
         assert 0.999 * ratios.min() <= low <= row["of_unchanged"] <= high <= 1.001 * ratios.max()
 
 
-def test_films_show_what_was_recorded_beside_what_is_decoded(folder):
+def test_videos_show_what_was_recorded_beside_what_is_decoded(folder):
     found = imagine_episodes(folder / "decoded", str(folder / "data"), episodes="1,3", num_blocks=3)
     world, _ = load_world(folder / "decoded")
     data = Dataset(folder / "data")
     assert (found.result["shows"], found.rate_hz) == ("decoded", 2.0)
-    assert [(one.episode, one.camera) for one in found.films] == [(1, "top"), (3, "top")]
+    assert [(one.episode, one.camera) for one in found.videos] == [(1, "top"), (3, "top")]
     first = int(data.episodes.first[3])
     images = data.decode("top", first + np.arange(0, 16, 5))
-    np.testing.assert_array_equal(found.films[1].real, images)
+    np.testing.assert_array_equal(found.videos[1].real, images)
     actions = torch.from_numpy(data.column("action.executed")[first : first + 15][None].copy())
     last = world.decode(world.imagine(world.start([query(images, 0)]), actions).state)["top"][0]
-    np.testing.assert_allclose(found.films[1].imagined[3].astype(int), last, atol=1)
+    np.testing.assert_allclose(found.videos[1].imagined[3].astype(int), last, atol=1)
 
 
 def test_a_world_without_a_decoder_shows_the_nearest_frames_of_other_episodes(folder):
@@ -97,11 +98,11 @@ def test_a_world_without_a_decoder_shows_the_nearest_frames_of_other_episodes(fo
     data, world = Dataset(folder / "data"), load_world(folder / "world")[0]
     other = data.decode("top", int(data.episodes.first[1]) + np.arange(30))
     latents = torch.cat([world.start([query(other, at)]).latent[0] for at in range(30)])
-    first = world.start([query(found.films[0].real, 0)]).latent[0]
+    first = world.start([query(found.videos[0].real, 0)]).latent[0]
     nearest = other[int((latents - first).square().mean(1).argmin())]
-    np.testing.assert_array_equal(found.films[0].imagined[0], nearest)
+    np.testing.assert_array_equal(found.videos[0].imagined[0], nearest)
     alone = imagine_episodes(folder / "world", str(folder / "data"), episodes="2")
-    assert (alone.result["shows"], alone.films) == (None, ())
+    assert (alone.result["shows"], alone.videos) == (None, ())
     assert alone.result["blocks"][0]["ci95"] is None
     assert not notices
 
@@ -120,3 +121,9 @@ def test_episodes_shorter_than_a_stride_are_refused(folder, tmp_path, monkeypatc
     monkeypatch.setattr("praxia.evaluation.imagination.load_world", lambda path, device: (world, identity))
     with pytest.raises(DataError, match="expected an episode of more than 50 frames"):
         imagine_episodes(folder / "world", str(folder / "data"), episodes="0")
+
+
+def test_a_world_that_sees_more_than_images_is_refused(folder, monkeypatch):
+    monkeypatch.setattr("praxia.evaluation.imagination.load_world", lambda path, device: (PointWorld(), None))
+    with pytest.raises(MismatchError, match="sees images alone, got one that sees 'state'"):
+        imagine_episodes(folder / "world", str(folder / "data"))

@@ -47,7 +47,7 @@ def run(arguments: list[str]) -> dict[str, Any]:
     if options.out.exists():
         raise PraxiaError(f"{options.out} exists; choose another --out")
     from praxia.evaluation.imagination import imagine_episodes
-    from praxia.studio.imagined import IMAGINED, encode_film, imagined_table
+    from praxia.studio.imagined import IMAGINED, encode_video, imagined_table
 
     with STDERR.status("imagining"):
         found = imagine_episodes(
@@ -58,13 +58,13 @@ def run(arguments: list[str]) -> dict[str, Any]:
             device=options.device,
             notice=say,
         )
-    result = {"command": command_line("imagine", arguments), **found.result, "films": []}
+    result = {"command": command_line("imagine", arguments), **found.result, "videos": []}
     options.out.parent.mkdir(parents=True, exist_ok=True)
     with staged_folder(options.out) as stage:
-        for film in found.films:
-            name = f"episode-{film.episode:06d}-{film.camera}.mp4"
-            (stage / name).write_bytes(encode_film(film.real, film.imagined, found.rate_hz))
-            result["films"].append({"episode": film.episode, "camera": film.camera, "file": name})
+        for video in found.videos:
+            name = f"episode-{video.episode:06d}-{video.camera}.mp4"
+            (stage / name).write_bytes(encode_video(video.real, video.imagined, found.rate_hz))
+            result["videos"].append({"episode": video.episode, "camera": video.camera, "file": name})
         (stage / IMAGINED).write_text(json.dumps(result, indent=1) + "\n")
     if result["shows"] is None:
         say("no video: the world does not decode, and there is no other episode to take frames from")

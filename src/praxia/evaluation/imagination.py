@@ -13,7 +13,7 @@ import torch
 from jaxtyping import Float32, Float64, Int64, UInt8
 
 from praxia.checkpoint.store import load_world, read_config
-from praxia.core.errors import DataError
+from praxia.core.errors import DataError, MismatchError
 from praxia.core.keys import generator
 from praxia.core.types import Observation, Query
 from praxia.core.window import Window
@@ -23,20 +23,22 @@ from praxia.evaluation.recorded import RecordedEpisodes, open_recorded
 from praxia.nn.device import find_device
 from praxia.nn.world import Decodes, World, WorldState
 
-__all__ = ["SCHEMA", "Film", "Imagination", "frame_latents", "frame_queries", "imagine_episodes"]
+__all__ = ["SCHEMA", "Imagination", "ImaginedVideo", "frame_latents", "frame_queries", "imagine_episodes"]
 
 SCHEMA = "praxia.imagined.v1"
 
 # How many rows a world has at once; frames of other episodes among which the nearest are found; episodes of which there
-# are films, the first ones.
-BATCH, GALLERY, FILMS = 128, 2048, 4
+# are videos, the first ones.
+BATCH, GALLERY, VIDEOS = 128, 2048, 4
 RESAMPLES = 2000
+
+_SUMS = ("imagined", "unchanged", "starts")
 
 Images = UInt8[np.ndarray, "_ _ _ 3"]
 
 
 @dataclass(frozen=True)
-class Film:
+class ImaginedVideo:
     """What one camera saw in an episode, from its first frame on at every stride, and what was imagined there."""
 
     episode: int
@@ -47,10 +49,10 @@ class Film:
 
 @dataclass(frozen=True)
 class Imagination:
-    """`result` is a JSON value, `films` are at `rate_hz` images a second."""
+    """`result` is a JSON value, `videos` are at `rate_hz` images a second."""
 
     result: dict[str, Any]
-    films: tuple[Film, ...]
+    videos: tuple[ImaginedVideo, ...]
     rate_hz: float
 
 
@@ -86,14 +88,17 @@ def imagine_episodes(
     episode, or nothing changes). `pixel_rmse` is out of 255, over all cameras and starts; None for a world that does
     not decode. `decoder_rmse` is that of the real frames' own latents, which no prediction can be expected to beat.
 
-    Films begin at the first frame of the first episodes. "shows" says what is imagined in them: "decoded" images, or
-    the "nearest" frames of other episodes by their latents; None, without films, where there is no other episode.
+    Videos begin at the first frame of the first episodes. "shows" says what is imagined in them: "decoded" images, or
+    the "nearest" frames of others of these episodes by their latents; None, without videos, where there is no other.
 
     Raises:
         PraxiaError: no world there, or as `open_recorded`. DataError: no episode is as long as a stride.
+        MismatchError: a world that sees more than images, or as `open_recorded`.
     """
     config, identity = read_config(world_path)
     world, _ = load_world(world_path, find_device(device))
+    if others := [name for name in world.window.observation_steps if not name.startswith("image.")]:
+        raise MismatchError(f"expected a world that sees images alone, got one that sees {others[0]!r}, too")
     images = dict.fromkeys((f"image.{camera}" for camera in world.window.cameras), (0,))
     window = Window(images, num_blocks * world.stride, executed=True)
     recorded = open_recorded(config, data, episodes, window=window, successful=False)
@@ -103,7 +108,7 @@ def imagine_episodes(
     if not chosen:
         raise DataError(f"expected an episode of more than {world.stride} frames in {data}, got none")
     errors = {one: _episode_errors(world, recorded, one, num_blocks) for one in chosen}
-    films, shows = _films(world, recorded, chosen[:FILMS], num_blocks)
+    videos, shows = _videos(world, recorded, chosen[:VIDEOS], num_blocks)
     dataset = recorded.windows.dataset
     seconds = world.stride / world.embodiment.control_hz
     drawn = [one.drawn for one in errors.values() if one.drawn is not None]
@@ -120,7 +125,7 @@ def imagine_episodes(
         "decoder_rmse": float(np.sqrt(np.mean(drawn))) if drawn else None,
         "blocks": _blocks(list(errors.values()), seconds),
     }
-    return Imagination(result, films, 1 / seconds)
+    return Imagination(result, videos, 1 / seconds)
 
 
 def _held_out(
@@ -217,9 +222,6 @@ def _blocks(errors: Sequence[_Errors], seconds: float) -> list[dict[str, Any]]:
     return rows
 
 
-_SUMS = ("imagined", "unchanged", "starts")
-
-
 def _ratio(
     error: Float64[np.ndarray, " E"], unchanged: Float64[np.ndarray, " E"], drawn: Int64[np.ndarray, "R E"]
 ) -> tuple[float | None, list[float] | None]:
@@ -234,10 +236,10 @@ def _ratio(
 
 
 @torch.no_grad()
-def _films(
+def _videos(
     world: World, recorded: RecordedEpisodes, episodes: Sequence[int], num_blocks: int
-) -> tuple[tuple[Film, ...], str | None]:
-    """The films of some episodes, and what is imagined in them."""
+) -> tuple[tuple[ImaginedVideo, ...], str | None]:
+    """The videos of some episodes, and what is imagined in them."""
     if not isinstance(world, Decodes) and len(recorded.episodes) < 2:
         return (), None
     shows: Decodes | _Gallery = world if isinstance(world, Decodes) else _Gallery.of(world, recorded)
@@ -253,7 +255,7 @@ def _films(
         shown = [shows.nearest(one, episode) if isinstance(shows, _Gallery) else shows.decode(one) for one in states]
         for camera in world.window.cameras:
             imagined = np.concatenate([one[camera] for one in shown])
-            found.append(Film(episode, camera, frames[camera][: number + 1], imagined))
+            found.append(ImaginedVideo(episode, camera, frames[camera][: number + 1], imagined))
     return tuple(found), "nearest" if isinstance(shows, _Gallery) else "decoded"
 
 

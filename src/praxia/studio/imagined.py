@@ -16,7 +16,7 @@ from praxia.studio.sources import IMAGINED, ImaginedResults
 from praxia.studio.tables import html_table
 from praxia.studio.videos import side_by_side
 
-__all__ = ["IMAGINED", "encode_film", "imagined_section", "imagined_table"]
+__all__ = ["IMAGINED", "encode_video", "imagined_section", "imagined_table"]
 
 # Small images are enlarged to at least half as many rows.
 HEIGHT_PX = 256
@@ -28,7 +28,7 @@ SHOWN = {
 HEADS = ("after", "starts", "latent error", "95% interval", "pixels", "pixels if unchanged")
 
 
-def encode_film(real: UInt8[np.ndarray, "K Y X 3"], imagined: UInt8[np.ndarray, "K Y X 3"], rate_hz: float) -> bytes:
+def encode_video(real: UInt8[np.ndarray, "K Y X 3"], imagined: UInt8[np.ndarray, "K Y X 3"], rate_hz: float) -> bytes:
     """An mp4 of the real future on the left and the imagined one on the right, pixels enlarged by a whole number."""
     factor = max(1, HEIGHT_PX // real.shape[1])
     pairs = [side_by_side(pair) for pair in zip(real, imagined, strict=True)]
@@ -73,15 +73,15 @@ def imagined_section(source: ImaginedResults) -> Markup:
     columns = [(name, None if at == 0 else "n") for at, name in enumerate(HEADS)]
     table = html_table("Errors by the time that was imagined. Intervals are over episodes.", columns, _rows(result))
     title = tag("h2", "Imagined ", tag("span", source.path.parent.resolve().name, class_="soft"))
-    figures = [_figure(source, film) for film in result["films"]]
+    figures = [_figure(source, video) for video in result["videos"]]
     videos = tag("div", tag("article", *figures), class_="videos") if figures else None
     return tag("section", title, tag("p", text), tag("div", *charts, class_="charts"), table, videos)
 
 
-def _figure(source: ImaginedResults, film: Mapping[str, Any]) -> Markup:
-    label = f"episode {film['episode']}, camera {film['camera']}"
-    data = b64encode((source.path.parent / film["file"]).read_bytes()).decode()
-    video = tag(
+def _figure(source: ImaginedResults, video: Mapping[str, Any]) -> Markup:
+    label = f"episode {video['episode']}, camera {video['camera']}"
+    data = b64encode((source.path.parent / video["file"]).read_bytes()).decode()
+    player = tag(
         "video",
         src=f"data:video/mp4;base64,{data}",
         controls=True,
@@ -91,7 +91,7 @@ def _figure(source: ImaginedResults, film: Mapping[str, Any]) -> Markup:
         preload="metadata",
         aria_label=f"Real and imagined future of {label}",
     )
-    return tag("figure", video, tag("figcaption", tag("strong", label)))
+    return tag("figure", player, tag("figcaption", tag("strong", label)))
 
 
 def _rows(result: Mapping[str, Any]) -> list[list[str]]:

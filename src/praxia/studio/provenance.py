@@ -33,7 +33,7 @@ def provenance_section(sources: ReportSources, comparisons: Sequence[BenchmarkCo
         about = {"file": one.path.name, **one.meta["fingerprint"]}
         records.append(_record(f"{results_name(one.path)} offline on {one.meta['data']}", one.meta["command"], about))
     for one in sources.imagined:
-        about = {name: value for name, value in one.result.items() if name not in ("command", "blocks", "films")}
+        about = {name: value for name, value in one.result.items() if name not in ("command", "blocks", "videos")}
         records.append(_record(f"imagined {one.path.parent.resolve().name}", one.result["command"], about))
     for run in sources.runs:
         about = {name: value for name, value in run.description.items() if name != "command"}
