@@ -1,7 +1,7 @@
 """Environment steps a second through gymnasium, beside the bare simulators', with two workers and without images.
 
 Bare: each worker commands one simulator and does nothing else; it observes nothing. Through gymnasium: `make_vec` with
-eight environments per worker, privileged state observed at every step, from random actions to infos. Both reset where
+sixteen environments per worker, privileged state observed at every step, from random actions to infos. Both reset where
 an episode ends. The two are measured in turn, and `ratio` has the median, the lowest and the highest of their ratios.
 
     python speed/gymnasium_steps.py [--envs metaworld/reach,...] [--seconds 4] [--rounds 5] [--json]
@@ -28,7 +28,7 @@ from praxia.core.workers import Death, Workers, answer_requests
 from praxia.envs import find_family
 
 ENVS = "tabletop-gantry/touch,tabletop-arm7/touch,metaworld/reach,pusht/push"
-WORKERS, ENVS_PER_WORKER, BAR = 2, 8, 0.8
+WORKERS, ENVS_PER_WORKER, BAR = 2, 16, 0.8
 
 
 def _serve(connection: Connection, name: str, task: str) -> None:

@@ -151,6 +151,13 @@ def test_a_vector_is_gymnasiums_own_whatever_the_workers(mode: AutoresetMode):
         assert any("final_obs" in one[-1] for one in mine)
 
 
+def test_gymnasiums_limit_of_steps_holds_in_vectors():
+    with closing(gymnasium.make_vec(BIMODAL, num_envs=2, workers=1, max_episode_steps=3)) as envs:
+        envs.reset(seed=0)
+        still = np.zeros((2, 2), np.float32)
+        assert [envs.step(still)[3].tolist() for _ in range(4)] == [[False] * 2] * 2 + [[True] * 2, [False] * 2]
+
+
 @pytest.mark.gl
 def test_a_vector_of_images_renders_and_observes():
     options = {"cameras": ("top",), "size": 16, "render_mode": "rgb_array"}

@@ -1,7 +1,7 @@
 """One task of a family of environments as a `gymnasium.Env`."""
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 import gymnasium
 import numpy as np
@@ -41,7 +41,8 @@ class PraxiaEnv(gymnasium.Env):
             robot, which has none.
     """
 
-    metadata: ClassVar[dict[str, Any]] = {"render_modes": ["rgb_array"], "render_fps": 20}  # pyright: ignore
+    # gymnasium reads it of the class, too.
+    metadata: dict[str, Any] = {"render_modes": ["rgb_array"], "render_fps": 20}  # noqa: RUF012
 
     def __init__(
         self,
@@ -80,7 +81,7 @@ class PraxiaEnv(gymnasium.Env):
         images = {name: spaces.Box(0, 255, (known[name].height, known[name].width, 3), np.uint8) for name in cameras}
         self.observation_space = spaces.Dict({"state": numbers, **images}) if images else numbers
         self.render_mode, self._shown = render_mode, next(iter(known), None)
-        self.metadata = {**type(self).metadata, "render_fps": embodiment.control_hz}  # pyright: ignore
+        self.metadata = {**type(self).metadata, "render_fps": embodiment.control_hz}
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
@@ -100,7 +101,7 @@ class PraxiaEnv(gymnasium.Env):
         truncated = outcome.truncated or (self._steps >= self.declared_reward.horizon and not outcome.terminated)
         return self._observe(), outcome.reward, outcome.terminated, truncated, _info(outcome)
 
-    def render(self) -> np.ndarray | None:  # pyright: ignore
+    def render(self) -> np.ndarray | None:
         """The image of the embodiment's first camera; None without a `render_mode`, or without a camera."""
         if self.render_mode is None or self._shown is None:
             return None

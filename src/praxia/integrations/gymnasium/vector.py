@@ -1,14 +1,16 @@
 """Many `PraxiaEnv` in worker processes as a `gymnasium.vector.VectorEnv`."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import pairwise
 from multiprocessing.connection import Connection
 from typing import Any
 
+import gymnasium
 import numpy as np
 from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorEnv
 from gymnasium.vector.utils import batch_space
+from gymnasium.wrappers import TimeLimit
 from jaxtyping import Bool, Float64
 
 from praxia.core.errors import MismatchError, PraxiaError, expect_positive
@@ -31,6 +33,8 @@ class PraxiaVectorEnv(VectorEnv):
     "final_info". Either way a step that ends an episode says whether it was terminated or truncated, and a learner
     bootstraps from the last observation of a truncated one.
 
+    With `max_episode_steps` episodes are cut off earlier than at the declared horizon, as by gymnasium's `TimeLimit`.
+
     Results do not depend on the number of workers: with `reset(seed=s)` environment i has the seed s + i.
 
     Raises:
@@ -44,6 +48,7 @@ class PraxiaVectorEnv(VectorEnv):
         *,
         workers: int | None = None,
         autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
+        max_episode_steps: int | None = None,
         **kwargs: Any,
     ):
         expect_positive(num_envs=num_envs, workers=1 if workers is None else workers)
@@ -55,7 +60,7 @@ class PraxiaVectorEnv(VectorEnv):
         count = min(num_envs, workers or available_cores())
         ends = np.linspace(0, num_envs, count + 1).round().astype(int).tolist()
         self._slices = [slice(first, end) for first, end in pairwise(ends)]
-        self._workers = Workers(count, _serve, kwargs, mode)
+        self._workers = Workers(count, _serve, partial(_make, max_episode_steps, kwargs), mode)
         self._ask([("begin", one.stop - one.start) for one in self._slices])
         self.single_observation_space, self.single_action_space = self._ask([("spaces",)] * count)[0]
         self.observation_space = batch_space(self.single_observation_space, num_envs)
@@ -85,7 +90,7 @@ class PraxiaVectorEnv(VectorEnv):
         flags = np.concatenate(terminated), np.concatenate(truncated)
         return _joined(observations), np.concatenate(rewards), *flags, self._joined_infos(infos)
 
-    def render(self) -> tuple[np.ndarray, ...] | None:  # pyright: ignore
+    def render(self) -> tuple[np.ndarray, ...] | None:
         """An image of each environment; None without a `render_mode`."""
         if self.render_mode is None:
             return None
@@ -134,7 +139,12 @@ def _join_infos(infos: Sequence[dict[str, Any]], counts: Sequence[int]) -> dict[
     return joined
 
 
-def _serve(connection: Connection, kwargs: dict[str, Any], mode: AutoresetMode) -> None:
+def _make(max_episode_steps: int | None, kwargs: dict[str, Any]) -> gymnasium.Env:
+    env = PraxiaEnv(**kwargs)
+    return env if max_episode_steps is None else TimeLimit(env, max_episode_steps)
+
+
+def _serve(connection: Connection, make: Callable[[], gymnasium.Env], mode: AutoresetMode) -> None:
     """The worker's side: ("begin", number of environments), then one request at a time."""
     envs: list[SyncVectorEnv] = []
 
@@ -142,7 +152,6 @@ def _serve(connection: Connection, kwargs: dict[str, Any], mode: AutoresetMode) 
         method, *arguments = request
         if method == "begin":
             # What is sent is copied already.
-            make = partial(PraxiaEnv, **kwargs)
             envs.append(SyncVectorEnv([make] * arguments[0], copy=False, autoreset_mode=mode))
             return None
         (vector,) = envs
