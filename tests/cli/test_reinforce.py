@@ -11,6 +11,7 @@ from praxia.cli.main import main
         ("sac metaworld --tasks a,b --out X", "expected one task, since a specialist has one, got 'a,b'"),
         ("sac metaworld --tasks windw-open --out X", "unknown Meta-World task 'windw-open'; nearest: window-open"),
         ("sac metaworld --tasks window-open --reward sparse --out X", "unknown reward of metaworld 'sparse'"),
+        ("rlpd metaworld --tasks window-open --out X", "expected --demos DIR with rlpd, got none"),
         ("sac pusht --tasks push --out X --learner.critics 1", "--learner.critics of at least 2"),
     ],
 )

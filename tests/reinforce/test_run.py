@@ -11,9 +11,13 @@ import pytest
 import toy_point
 from toy_point import FAMILY, sac_run
 
+from praxia.checkpoint.expert import TrainedExpert
 from praxia.checkpoint.store import load_policy
+from praxia.collect.plan import CollectionPlan
+from praxia.collect.runner import collect
 from praxia.core.errors import PraxiaError, TrainingError
 from praxia.core.types import ChunkExecution, EnvSpec
+from praxia.data.dataset import Dataset
 from praxia.experts.baselines import UniformPolicy
 from praxia.reinforce.run import reinforce
 from praxia.rollout.loop import rollout
@@ -59,6 +63,22 @@ def test_the_report_shows_its_curves(tmp_path):
     page = write_report([tmp_path / "run"], tmp_path / "page.html").read_text()
     assert "specialist" in page
     assert "Success while it practised" in page
+
+
+def test_a_specialist_is_an_expert_of_demonstrations(tmp_path):
+    trained = train(sac_run(steps=700), tmp_path / "run")
+    sha256 = trained["policy_sha256"]
+    plan = CollectionPlan("point", ("reach",), 6, toy_point.HORIZON, noise=(0.0, 0.1), expert=sha256)
+    assert plan.to_json()["expert"] == sha256
+    expert = TrainedExpert(tmp_path / "run", toy_point.EMBODIMENT)
+    result = collect(plan, tmp_path / "data", FAMILY, make_expert=expert, make_slots=local)
+    assert result["successes"] >= 5
+    data = Dataset(tmp_path / "data")
+    assert {one["provenance"]["collector"] for one in data.records} == {f"policy {sha256}"}
+    # The label is what the policy decided; what was executed is disturbed in every second episode.
+    label, executed = data.column("action"), data.column("action.executed")
+    first, last = data.episodes.first[:2], data.episodes.first[:2] + data.episodes.length[:2]
+    assert [bool((label[a:b] == executed[a:b]).all()) for a, b in zip(first, last, strict=True)] == [True, False]
 
 
 # Before and after its first update; episodes all of one length, or of many, so that slots are at different steps.

@@ -1,16 +1,21 @@
 """`praxia collect ENV --tasks a,b --episodes N --out DIR [--resume]`."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
 from praxia.cli.arguments import parse
+from praxia.core.errors import PraxiaError
 from praxia.core.process import available_cores
 from praxia.core.registry import names
 from praxia.envs import ENVS
 from praxia.studio.console import counting, print_summary
+
+if TYPE_CHECKING:
+    from praxia.checkpoint.expert import TrainedExpert
+    from praxia.core.embodiment import Embodiment
 
 __all__ = ["run"]
 
@@ -46,6 +51,8 @@ class CollectArguments:
     """The render profile: fast, plain or default."""
     policy: Literal["expert", "random"] = "expert"
     """Who acts: the expert, with noise in some episodes, or chance, for models of the world."""
+    expert: Annotated[str, tyro.conf.arg(metavar="scripted|RUN")] = "scripted"
+    """Which expert: the scripted one of the environments, or a trained policy, such as a specialist's run."""
     resume: bool = False
     """Continue a recording that was killed."""
     json: bool = False
@@ -60,6 +67,9 @@ def run(arguments: list[str]) -> dict[str, Any]:
         "praxia collect",
         example="praxia collect metaworld --tasks door-open,drawer-open --episodes 50 --out data/two",
     )
+
+    if options.expert != "scripted" and options.policy != "expert":
+        raise PraxiaError(f"expected --policy expert beside --expert {options.expert}, got {options.policy}")
 
     from praxia.collect.plan import DEFAULT_NOISE, CollectionPlan
     from praxia.collect.runner import collect
@@ -80,7 +90,37 @@ def run(arguments: list[str]) -> dict[str, Any]:
         policy=options.policy,
         cameras=() if options.cameras == "all" else tuple(options.cameras.split(",")),
     )
+    make_expert = None
+    if options.expert != "scripted":
+        make_expert, sha256 = _trained(Path(options.expert), family.embodiment(plan.spec(tasks[0])))
+        plan = replace(plan, expert=sha256)
     with counting("collect") as report:
-        result = collect(plan, options.out, family, workers=options.workers, resume=options.resume, report=report)
+        result = collect(
+            plan,
+            options.out,
+            family,
+            make_expert=make_expert,
+            workers=options.workers,
+            resume=options.resume,
+            report=report,
+        )
     print_summary(result)
     return result
+
+
+def _trained(folder: Path, embodiment: "Embodiment") -> "tuple[TrainedExpert, str]":
+    """The policy in `folder` as an expert, and its hash.
+
+    Raises:
+        PraxiaError: there is no policy. MismatchError: it was trained for another embodiment or other images.
+    """
+    from praxia.checkpoint.expert import TrainedExpert
+    from praxia.checkpoint.store import expect_policy, read_config
+    from praxia.evaluation.compatibility import Counterpart, match_counterpart
+
+    config, identity = read_config(folder)
+    expect_policy(config, folder)
+    cameras = tuple(camera.name for camera in embodiment.cameras)
+    advice = "choose the environments and the --size that it was trained on"
+    match_counterpart(config, Counterpart("the collection", cameras, advice, advice), embodiment)
+    return TrainedExpert(folder, embodiment), identity.policy_sha256

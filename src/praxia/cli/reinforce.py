@@ -14,15 +14,16 @@ from praxia.studio.console import counting, print_summary
 
 __all__ = ["run"]
 
-EXAMPLE = "praxia reinforce {} metaworld --tasks window-open --out runs/window-open"
+EXAMPLE = "praxia reinforce {} metaworld --tasks window-open{} --out runs/window-open"
 HELP = f"""\
 usage: praxia reinforce ALGORITHM ENV --tasks TASK --out RUN [--resume] [--json]
 
 Train a specialist: a policy of one task that reads the simulator's state. Algorithms:
 
   sac    soft actor-critic
+  rlpd   the same, with half of each batch from demonstrations (--demos)
 
-`praxia reinforce ALGORITHM --help` has the options. Example: {EXAMPLE.format("sac")}
+`praxia reinforce ALGORITHM --help` has the options. Example: {EXAMPLE.format("sac", "")}
 """
 
 
@@ -38,6 +39,8 @@ class ReinforceOptions:
     """The task: `praxia info --tasks ENV` lists them. A specialist has one."""
     out: Annotated[Path, tyro.conf.arg(metavar="RUN")]
     """The folder of the run: policy, metrics and state."""
+    demos: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None
+    """For rlpd: a data set that praxia recorded. Its successful episodes of the task are repeated in the simulator."""
     reward: Annotated[str | None, tyro.conf.arg(metavar="NAME")] = None
     """The reward, by the name that the environment family gives it. Default: dense, where there is such a one."""
     workers: Annotated[int, tyro.conf.arg(metavar="N")] = 1
@@ -62,7 +65,13 @@ def run(arguments: list[str]) -> dict[str, Any]:
     if name not in LEARNERS:
         raise UnknownName("algorithm", name, LEARNERS, "praxia reinforce --help")
     about = ReinforceOptions.__doc__
-    options = parse(_arguments(name), arguments[1:], f"praxia reinforce {name}", about, example=EXAMPLE.format(name))
+    options = parse(
+        _arguments(name),
+        arguments[1:],
+        f"praxia reinforce {name}",
+        about,
+        example=EXAMPLE.format(name, " --demos data/window-open" if name == "rlpd" else ""),
+    )
     given = names_of(options.tasks)
     if len(given) != 1:
         raise PraxiaError(
@@ -81,6 +90,7 @@ def run(arguments: list[str]) -> dict[str, Any]:
             options.out,
             family,
             command=command_line("reinforce", arguments),
+            demos=options.demos,
             workers=options.workers,
             resume=options.resume,
             report=report,

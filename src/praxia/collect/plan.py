@@ -24,7 +24,7 @@ class CollectionPlan:
     `failure_every`-th episode of a task (None: in none) a failure is injected from which the expert recovers. Each
     `seed` has its own starts and noise. `cameras` are those of the embodiment whose images are kept; (): all. `options`
     and `sizes` are those of `EnvSpec`. `policy` says who acts: the expert, or chance, of which a model of the world can
-    learn, too.
+    learn, too. `expert` is the hash of the policy that is the expert; None: the family's scripted one.
 
     Raises:
         PraxiaError: no episodes, no pixels, or a task named twice.
@@ -43,6 +43,7 @@ class CollectionPlan:
     options: Mapping[str, bool | int | float | str] = field(default_factory=dict, hash=False)
     sizes: Mapping[str, tuple[int, int]] = field(default_factory=dict, hash=False)
     policy: Literal["expert", "random"] = "expert"
+    expert: str | None = None
 
     def __post_init__(self):
         expect_positive(episodes=self.episodes, size=self.size)
@@ -54,12 +55,14 @@ class CollectionPlan:
         return self.episodes * len(self.tasks)
 
     def to_json(self) -> dict[str, Any]:
-        """The content of plan.json; "options", "sizes" and "policy" only where set, as before they existed."""
+        """The content of plan.json; options, sizes, policy and expert only where set, as before they existed."""
         values = {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
         values["sizes"] = {name: list(size) for name, size in self.sizes.items()}
         values = {name: value for name, value in values.items() if value or name not in ("options", "sizes")}
         if self.policy == "expert":
             del values["policy"]
+        if self.expert is None:
+            del values["expert"]
         # The content hashes of data sets cover plan.json, so its key for failure_every stays "blunder_every".
         return {"blunder_every" if name == "failure_every" else name: value for name, value in values.items()}
 

@@ -60,9 +60,13 @@ def record_episodes(
         if trajectory.error is None:
             index = trajectory.job.index
             if index not in recorder:
-                episode = to_episode(trajectory, embodiment, *disturbances[index], *_COLLECTORS[plan.policy])
+                episode = to_episode(trajectory, embodiment, *disturbances[index], *_collector(plan))
                 save_episode(recorder, index, episode)
         yield trajectory
+
+
+def _collector(plan: CollectionPlan) -> tuple[str, Actor]:
+    return _COLLECTORS[plan.policy] if plan.expert is None else (f"policy {plan.expert}", "expert")
 
 
 def _disturbed(expert: Policy, embodiment: Embodiment, noise: float, injects_failure: bool) -> Policy:

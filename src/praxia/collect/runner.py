@@ -41,8 +41,9 @@ def collect(
     """Record the episodes of `plan` that are missing in `out`, and finalize the data set.
 
     Who acts is the expert registered for the plan's environments, chance if the plan says so, or the policy of
-    `make_expert`. Episodes run in `workers` processes with the family's environments, or in what `make_slots(number of
-    episodes)` returns, as in `evaluation.runner.evaluate`: then it acts in this process, and the data set is the same.
+    `make_expert`, whose hash may be in the plan. Episodes run in `workers` processes with the family's environments, or
+    in what `make_slots(number of episodes)` returns, as in `evaluation.runner.evaluate`: then it acts in this process,
+    and the data set is the same.
 
     Returns `{episodes, attempts, successes, frames, recovered, content_sha256}`: the number of episodes in the data
     set, of attempts at them (crashed ones are repeated), of successful episodes, of their steps, and of episodes

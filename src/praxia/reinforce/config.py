@@ -36,10 +36,12 @@ class SAC(Config):
     """Decisions that are drawn uniformly, before the first update."""
     capacity: int = 1_000_000
     """Transitions that the replay buffer keeps, the newest."""
+    demonstration_share: float = 0.0
+    """Share of each batch that is drawn from demonstrations; rlpd: half."""
 
 
 # The learners that `praxia reinforce` knows, with their defaults.
-LEARNERS = {"sac": SAC()}
+LEARNERS = {"sac": SAC(), "rlpd": SAC(updates=1.0, demonstration_share=0.5)}
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,11 @@ class ReinforceRun(Config):
     train: Practice = field(default_factory=Practice)
     reward: str | None = None
 
+    @property
+    def algorithm(self) -> str:
+        """The name by which `praxia reinforce` knows it."""
+        return "rlpd" if self.learner.demonstration_share else self.learner.tag
+
     def __post_init__(self) -> None:
         train, learner = self.train, self.learner
         sizes = {name: getattr(train, name) for name in ("steps", "repeat", "slots", "episodes", "log_every")}
@@ -89,5 +96,8 @@ class ReinforceRun(Config):
             )
         if not 0 <= learner.discount < 1:
             raise PraxiaError(f"expected --learner.discount within [0, 1), got {learner.discount:g}")
+        if not 0 <= learner.demonstration_share < 1:
+            got = learner.demonstration_share
+            raise PraxiaError(f"expected --learner.demonstration-share within [0, 1), got {got:g}")
         if learner.updates <= 0:
             raise PraxiaError(f"expected --learner.updates above 0, got {learner.updates:g}")

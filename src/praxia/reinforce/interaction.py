@@ -15,7 +15,7 @@ from praxia.core.types import Decision, EnvSpec, Query, SlotResult, Start, Vecto
 from praxia.core.window import Window
 from praxia.policies.specialist import flat_states
 from praxia.reinforce.learner import Learner
-from praxia.reinforce.transitions import Transition, TransitionBatch, TransitionMaker
+from praxia.reinforce.transitions import Transition, TransitionMaker, as_row
 from praxia.rollout.types import Job, Step
 from praxia.transforms.chain import Transforms
 
@@ -92,12 +92,13 @@ class Interaction:
         steps: int,
         repeat: int,
         reward_scale: float,
-        between: Callable[["Interaction", list[dict[str, Tensor]], bool], None],
     ):
         self.learner, self.embodiment, self.window = learner, embodiment, Window({"state": (0,)}, repeat)
         # Control steps that were learned from, and the number of the next episode.
         self.env_steps, self.next_job = 0, 0
-        self._steps, self._make_job, self._between = steps, make_job, between
+        self._steps, self._make_job = steps, make_job
+        # Called with the metrics of each update, and whether every slot is within an episode.
+        self.between: Callable[[list[dict[str, Tensor]], bool], None] = lambda metrics, within: None
         self._transforms, self._layout, self._reward_scale = transforms, layout, reward_scale
         self._transitions = TransitionMaker(layout, self._add)
         self._job_of_slot: dict[int, int] = {}
@@ -141,7 +142,7 @@ class Interaction:
         if not self.is_done:
             metrics = self.learner.learn()
             within = len(queries) == len(self._job_of_slot) and all(query.step > 0 for query in queries)
-            self._between(self, metrics, within)
+            self.between(metrics, within)
         actions, extras = self._explore(queries)
         decisions = []
         for row, query in enumerate(queries):
@@ -173,13 +174,7 @@ class Interaction:
 
     def _add(self, transition: Transition) -> None:
         self.env_steps += transition.num_steps
-        row = TransitionBatch(
-            transition.state[None],
-            self._transforms.encode_actions(transition.action[None, None], 0, np.zeros((1, 0), np.float32))[0],
-            np.array([transition.reward * self._reward_scale], np.float32),
-            transition.next_state[None],
-            np.array([not transition.terminated]),
-        )
+        row = as_row(transition, self._transforms, self._reward_scale)
         self.learner.add(transition.episode, row, transition.truncated, transition.extras)
 
     def _explore(self, queries: Sequence[Query]) -> tuple[Float32[np.ndarray, "B K A"], dict[str, np.ndarray]]:

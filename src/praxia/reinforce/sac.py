@@ -18,7 +18,7 @@ from praxia.core.keys import generator, seed
 from praxia.policies.specialist import Actor, squash
 from praxia.reinforce.config import SAC
 from praxia.reinforce.optimise import descend
-from praxia.reinforce.transitions import Replay, TransitionBatch
+from praxia.reinforce.transitions import Replay, TransitionBatch, join
 
 __all__ = ["Critics", "SACLearner", "SoftActorCritic"]
 
@@ -149,15 +149,20 @@ class SoftActorCritic(nn.Module):
 class SACLearner:
     """Keeps transitions in a replay buffer and updates so many times per decision. See `learner.Learner`.
 
+    With `demonstrations` a share of each batch is drawn from them (RLPD: half).
+
     What an update draws is a function of (seed, number of the update): there is no generator to save.
     """
 
-    def __init__(self, actor: Actor, action_dim: int, options: SAC, run_seed: int):
+    def __init__(
+        self, actor: Actor, action_dim: int, options: SAC, run_seed: int, demonstrations: Replay | None = None
+    ):
         self.model = SoftActorCritic(actor, action_dim, options)
         self.actor, self.optimizers = actor, self.model.optimizers()
         self.replay = Replay(options.capacity, len(actor.mean), action_dim)
         self.updates = 0
         self._seed, self._action_dim, self._options = run_seed, action_dim, options
+        self._demonstrations = demonstrations
 
     def explore(
         self, states: Float32[np.ndarray, "B P"], random: Sequence[np.random.Generator]
@@ -176,7 +181,8 @@ class SACLearner:
         if not self._is_warm:
             return []
         if self.updates == 0:
-            self.model.actor.fit_scale(torch.from_numpy(self.replay.arrays()["state"]))
+            known = [one.arrays()["state"] for one in (self.replay, self._demonstrations) if one is not None]
+            self.model.actor.fit_scale(torch.from_numpy(np.concatenate(known)))
         due = int((self.replay.added - self._options.warmup + 1) * self._options.updates)
         return [self._update() for _ in range(due - self.updates)]
 
@@ -188,6 +194,12 @@ class SACLearner:
         self.updates = int(state["counts"]["updates"])
         self.replay.restore(state["replay"], int(state["counts"]["added"]))
 
+    def _batch(self, size: int, rng: np.random.Generator) -> TransitionBatch:
+        if self._demonstrations is None:
+            return self.replay.sample(size, rng)
+        count = round(self._options.demonstration_share * size)
+        return join(self.replay.sample(size - count, rng), self._demonstrations.sample(count, rng))
+
     @property
     def _is_warm(self) -> bool:
         return self.replay.added >= self._options.warmup
@@ -195,7 +207,7 @@ class SACLearner:
     def _update(self) -> dict[str, Tensor]:
         size, key = self._options.batch_size, ("sac", self._seed, self.updates)
         rng = generator(*key)
-        batch = self.replay.sample(size, rng)
+        batch = self._batch(size, rng)
         chosen = sorted(rng.permutation(self._options.critics)[:2].tolist())
         noise = torch.randn(2, size, self._action_dim, generator=torch.Generator().manual_seed(seed(*key)))
         self.updates += 1

@@ -11,8 +11,9 @@ from jaxtyping import Bool, Float32
 
 from praxia.core.simulator import flat_privileged
 from praxia.rollout.types import Step
+from praxia.transforms.chain import Transforms
 
-__all__ = ["Replay", "Transition", "TransitionBatch", "TransitionMaker"]
+__all__ = ["Replay", "Transition", "TransitionBatch", "TransitionMaker", "as_row", "join"]
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,18 @@ class Transition:
     truncated: bool
     num_steps: int
     extras: Mapping[str, np.ndarray]
+
+
+def as_row(transition: Transition, transforms: Transforms, reward_scale: float) -> "TransitionBatch":
+    """A batch of one, with the action within [-1, 1] and the reward scaled."""
+    action = transforms.encode_actions(transition.action[None, None], 0, np.zeros((1, 0), np.float32))[0]
+    return TransitionBatch(
+        transition.state[None],
+        action,
+        np.array([transition.reward * reward_scale], np.float32),
+        transition.next_state[None],
+        np.array([not transition.terminated]),
+    )
 
 
 class TransitionMaker:
@@ -82,6 +95,11 @@ class TransitionBatch:
     reward: Float32[np.ndarray, " N"]
     next_state: Float32[np.ndarray, "N P"]
     goes_on: Bool[np.ndarray, " N"]
+
+
+def join(first: TransitionBatch, second: TransitionBatch) -> TransitionBatch:
+    """The transitions of both, one after the other."""
+    return TransitionBatch(**{name: np.concatenate([one, getattr(second, name)]) for name, one in _items(first)})
 
 
 class Replay:

@@ -10,7 +10,7 @@ from praxia.checkpoint.migration import migrate_run
 from praxia.core.errors import PraxiaError
 from praxia.core.files import remove_leftovers, write_atomic
 
-__all__ = ["expect_own_run", "expect_same_config", "write_run"]
+__all__ = ["expect_own_run", "expect_same_config", "expect_same_data", "write_run"]
 
 LOG = logging.getLogger(__name__)
 
@@ -66,7 +66,7 @@ def expect_own_run(out: Path, description: dict[str, Any], resume: bool) -> dict
         raise PraxiaError(f"{out} holds a run already; continue it with --resume or choose another --out")
     before = migrate_run(json.loads(path.read_text()))
     _expect_same_options(out, before, json.loads(json.dumps(description)))
-    _expect_same_data(out, before["data"], description["data"])
+    expect_same_data(out, before["data"], description["data"])
     if before.get("mixture") != description["mixture"]:
         raise PraxiaError(
             f"{out} was begun with another mixture of the same data; resume with the same --data as "
@@ -140,8 +140,14 @@ def _text(options: Mapping[str, Any], name: str) -> str:
     return json.dumps(options[name]) if name in options else "absent"
 
 
-def _expect_same_data(out: Path, before: list[dict[str, Any]], now: list[dict[str, Any]]) -> None:
-    """Content decides, wherever it lies. Where an older run recorded no hash, only the path can be compared."""
+def expect_same_data(out: Path, before: list[dict[str, Any]], now: list[dict[str, Any]]) -> None:
+    """Check that the data of the run in `out` are the same.
+
+    Content decides, wherever it lies. Where an older run recorded no hash, only the path can be compared.
+
+    Raises:
+        PraxiaError: they are others.
+    """
     paths = ",".join(one["path"] for one in before)
     if len(before) != len(now):
         raise PraxiaError(f"{out} was begun on other data (--data {paths}); train anew with another --out")
