@@ -119,6 +119,7 @@ def test_what_does_not_fit_is_refused():
             PraxiaEnv("bimodal", **kwargs)
     for kwargs, text in (
         ({"autoreset_mode": "Disabled"}, "expected autoreset_mode as NextStep or SameStep"),
+        ({"autoreset_mode": "now"}, "got 'now'"),
         ({"num_envs": 0}, "expected --num_envs of at least 1"),
         ({"task": "pas"}, "nearest: pass"),
     ):
@@ -153,7 +154,7 @@ def test_a_vector_is_gymnasiums_own_whatever_the_workers(mode: AutoresetMode):
 
 def test_gymnasiums_limit_of_steps_holds_in_vectors():
     with closing(gymnasium.make_vec(BIMODAL, num_envs=2, workers=1, max_episode_steps=3)) as envs:
-        envs.reset(seed=0)
+        envs.reset(seed=np.int64(0))
         still = np.zeros((2, 2), np.float32)
         assert [envs.step(still)[3].tolist() for _ in range(4)] == [[False] * 2] * 2 + [[True] * 2, [False] * 2]
 
@@ -176,3 +177,4 @@ def test_a_dead_worker_is_said():
         envs.unwrapped._workers._workers[1].process.kill()  # pyright: ignore
         with pytest.raises(PraxiaError, match="a worker of 2 environments died"):
             envs.step(np.zeros((2, 2), np.float32))
+        assert envs.closed

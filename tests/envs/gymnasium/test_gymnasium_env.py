@@ -175,6 +175,7 @@ def test_what_does_not_fit_is_refused(changes: dict[str, Any], error: type[Excep
             "unknown kind of action 'turn'",
         ),
         (json.dumps({k: v for k, v in PENDULUM.items() if k != "horizon"}), DataError, "got no 'horizon'"),
+        (json.dumps({**PENDULUM, "state": "x"}), DataError, "got state 'x', which is no list"),
         (None, DataError, "No such file"),
     ],
 )

@@ -106,7 +106,7 @@ class GymnasiumDeclaration:
             kind=kind,
             unit=_text("unit", value["action"]["unit"]),
             kwargs=dict(value.get("kwargs", {})),
-            state=tuple(_text("state", one) for one in value.get("state", ())),
+            state=_texts("state", value.get("state", [])),
             images={camera: _text("images", entry) for camera, entry in value.get("images", {}).items()},
             success=success if success is None or isinstance(success, float) else _text("success", success),
         )
@@ -138,6 +138,12 @@ def _text(name: str, value: Any) -> str:
     if not isinstance(value, str):
         raise TypeError(f"{name} {value!r}, which is no text")
     return value
+
+
+def _texts(name: str, value: Any) -> tuple[str, ...]:
+    if not isinstance(value, list):
+        raise TypeError(f"{name} {value!r}, which is no list")
+    return tuple(_text(name, one) for one in value)
 
 
 def _positive(name: str, value: Any) -> Any:

@@ -39,7 +39,7 @@ class PraxiaVectorEnv(VectorEnv):
 
     Raises:
         UnknownName, MismatchError: as `PraxiaEnv`.
-        PraxiaError: no resets of their own; or a worker died, and its environments with it.
+        PraxiaError: another `autoreset_mode`; or a worker died, and its environments with it.
     """
 
     def __init__(
@@ -53,9 +53,11 @@ class PraxiaVectorEnv(VectorEnv):
     ):
         expect_positive(num_envs=num_envs, workers=1 if workers is None else workers)
         self.num_envs, self.render_mode = num_envs, kwargs.get("render_mode")
-        mode = AutoresetMode(autoreset_mode)
-        if mode is AutoresetMode.DISABLED:
-            raise PraxiaError("expected autoreset_mode as NextStep or SameStep, got Disabled: episodes end at any step")
+        modes = {one.value: one for one in (AutoresetMode.NEXT_STEP, AutoresetMode.SAME_STEP)}
+        named = autoreset_mode.value if isinstance(autoreset_mode, AutoresetMode) else autoreset_mode
+        if named not in modes:
+            raise PraxiaError(f"expected autoreset_mode as {' or '.join(modes)}, got {named!r}")
+        mode = modes[named]
         self.metadata = {**PraxiaEnv.metadata, "autoreset_mode": mode}
         count = min(num_envs, workers or available_cores())
         ends = np.linspace(0, num_envs, count + 1).round().astype(int).tolist()
@@ -67,13 +69,16 @@ class PraxiaVectorEnv(VectorEnv):
         self.action_space = batch_space(self.single_action_space, num_envs)
 
     def reset(
-        self, *, seed: int | Sequence[int | None] | None = None, options: dict[str, Any] | None = None
+        self,
+        *,
+        seed: int | np.integer | Sequence[int | None] | None = None,
+        options: dict[str, Any] | None = None,
     ) -> tuple[Batch, dict[str, Any]]:
         """Begin an episode in each environment. There are no `options`."""
         seeds = [None] * self.num_envs if seed is None else seed
-        if isinstance(seeds, int):
-            super().reset(seed=seeds)
-            seeds = [seeds + index for index in range(self.num_envs)]
+        if isinstance(seeds, int | np.integer):
+            super().reset(seed=int(seeds))
+            seeds = [int(seeds) + index for index in range(self.num_envs)]
         if len(seeds) != self.num_envs:
             raise MismatchError(f"expected {self.num_envs} seeds, one for each environment, got {len(seeds)}")
         requests = [("reset", list(seeds[one])) for one in self._slices]
@@ -100,7 +105,14 @@ class PraxiaVectorEnv(VectorEnv):
         self._workers.close()
 
     def _ask(self, requests: Sequence[tuple[Any, ...]]) -> list[Any]:
-        """The answers of all workers, each to its request."""
+        """The answers of all workers, each to its request. After an error nothing can be asked any more."""
+        try:
+            return self._answers(requests)
+        except PraxiaError:
+            self.close()
+            raise
+
+    def _answers(self, requests: Sequence[tuple[Any, ...]]) -> list[Any]:
         for number, request in enumerate(requests):
             self._workers.request(number, request)
         answers: dict[int, Any] = {}
