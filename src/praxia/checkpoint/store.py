@@ -19,7 +19,7 @@ from praxia.core.config import Config, config_from_json, config_to_json
 from praxia.core.embodiment import Embodiment
 from praxia.core.errors import DataError, PraxiaError, UnknownName
 from praxia.core.files import sha256_file, staged_folder
-from praxia.core.labelling import ActionLabeller
+from praxia.core.labelling import ActionLabeller, ChangeCoder
 from praxia.core.registry import lookup, names
 from praxia.core.types import Sampling
 from praxia.core.window import Window
@@ -33,7 +33,7 @@ from praxia.nn.world import World
 from praxia.policies import MODELS
 from praxia.policies.interface import HasSampling, MakesPolicy, TrainedPolicy
 from praxia.transforms.chain import Transforms
-from praxia.worlds.interface import MakesLabeller, MakesWorld
+from praxia.worlds.interface import MakesCoder, MakesLabeller, MakesWorld
 
 __all__ = [
     "SCHEMA",
@@ -41,6 +41,7 @@ __all__ = [
     "expect_policy",
     "find_config",
     "load_bound_policy",
+    "load_coder",
     "load_labeller",
     "load_model",
     "load_policy",
@@ -326,3 +327,18 @@ def load_labeller(path: Path, device: str = "cpu") -> tuple[ActionLabeller, Poli
             "makes one"
         )
     return config.model.make_labeller(model, config.transforms, config.embodiments, config.window), identity
+
+
+def load_coder(path: Path, device: str = "cpu") -> tuple[ChangeCoder, PolicyIdentity]:
+    """A model that says in codes what changes in a video, on `device`, and its identity.
+
+    Raises as `read_config` and `load_weights` do, and PraxiaError for a model that does not.
+    """
+    model, config, identity = load_model(path, device)
+    if not isinstance(config.model, MakesCoder):
+        tag = config.model.tag
+        raise PraxiaError(
+            f"expected a model of latent actions at {path}, got one of type {tag!r}; `praxia train lapa-tworoom` makes"
+            " one"
+        )
+    return config.model.make_coder(model, config.transforms, config.embodiments, config.window), identity

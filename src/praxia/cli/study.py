@@ -42,7 +42,8 @@ class StudyArguments:
     seeds: Annotated[int | None, tyro.conf.arg(metavar="N")] = None
     """Number of trainings per head in the study of heads, or per model in that of worlds."""
     parts: Annotated[str | None, tyro.conf.arg(metavar="NAME,...")] = None
-    """Parts of the study of worlds, separated by commas: cost, idm, joint, pusht, ranking, tworoom. Default: all."""
+    """Parts of the study of worlds, separated by commas: cost, idm, joint, latent-actions, pusht, ranking, tworoom.
+    Default: all."""
     json: bool = False
     """Print one JSON object on stdout."""
 

@@ -22,7 +22,7 @@ from praxia.datatools.edit.computed import ComputedColumns
 from praxia.datatools.edit.source import SourceDataset
 from praxia.datatools.edit.write import expect_new, write
 
-__all__ = ["ACTION_STD", "relabel"]
+__all__ = ["ACTION_STD", "as_ours", "relabel"]
 
 # The feature with the predicted standard deviation of each dim of a pseudo-action, in its unit.
 ACTION_STD = extra_key("action_std")
@@ -57,7 +57,7 @@ def relabel(
     expect_new([Change((EpisodeSlice.all_frames(source),), {})], [out])
     values = _read(dataset, labeller, report)
     operation = {"operation": "relabel", "of": [dataset.content_hash], "by": dict(identity)}
-    ours = _as_ours(source, dataset, labeller.embodiment, identity)
+    ours = as_ours(source, dataset, labeller.embodiment, {"relabelled_by": dict(identity)})
     computed = ComputedColumns(values, _declarations(labeller.embodiment, values))
     (done,) = write([Change((EpisodeSlice.all_frames(ours),), operation, computed=computed)], [out])
     names = field_dim_names(labeller.embodiment.action)
@@ -108,13 +108,13 @@ def _read(
     return {ACTION: action, **executed, ACTION_STD: np.concatenate(stds)}
 
 
-def _as_ours(
-    source: SourceDataset, dataset: Dataset, embodiment: Embodiment, identity: Mapping[str, Any]
+def as_ours(
+    source: SourceDataset, dataset: Dataset, embodiment: Embodiment, origin: Mapping[str, Any]
 ) -> SourceDataset:
-    """The source with what data sets of Praxia have beside LeRobot's files, and the provenance of its actions.
+    """The source with what data sets of Praxia have beside LeRobot's files, and the `origin` of its actions.
 
-    Episodes of another writer begin nowhere that a simulator knows; their state has the labeller's meaning if it has as
-    many dims.
+    Episodes of another writer begin nowhere that a simulator knows; their state has the meaning that `embodiment` has
+    if it has as many dims.
     """
     if dataset.written_by_praxia:
         records, ours = source.records, source.embodiment
@@ -123,7 +123,7 @@ def _as_ours(
         state = embodiment.state if same else dataset.embodiment.state
         ours = replace(embodiment, state=state, cameras=dataset.embodiment.cameras, streams=())
         records = _records(dataset, embodiment)
-    marked = [{**one, "provenance": {**one["provenance"], "relabelled_by": dict(identity)}} for one in records]
+    marked = [{**one, "provenance": {**one["provenance"], **origin}} for one in records]
     return replace(source, embodiment=ours, records=marked)
 
 

@@ -54,6 +54,7 @@ RECIPES = {
     "idm-tabletop": "praxia.recipes.inverse_dynamics:idm_tabletop",
     "octo": "praxia.recipes.known:octo",
     "octo-published": "praxia.recipes.known_published:octo_published",
+    "bins-tworoom": "praxia.recipes.worlds:bins_tworoom",
     "lapa-tworoom": "praxia.recipes.worlds:lapa_tworoom",
     "lewm-pusht": "praxia.recipes.worlds:lewm_pusht",
     "lewm-tworoom": "praxia.recipes.worlds:lewm_tworoom",

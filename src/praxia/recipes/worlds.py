@@ -6,7 +6,9 @@ from praxia.core.window import EVERY_CAMERA, Window
 from praxia.encoders.backbone import BackboneGrid
 from praxia.encoders.film_cnn import FilmCNN
 from praxia.encoders.text import NoText
+from praxia.heads.decoders import PrefixTransformer
 from praxia.heads.flow import Flow
+from praxia.heads.parallel import ParallelBins
 from praxia.joint.uwm import UWM
 from praxia.policies.encoder_head import EncoderHead
 from praxia.policies.foresight import Foresight
@@ -17,6 +19,7 @@ from praxia.worlds.lapa import LAPA
 from praxia.worlds.lewm import LeWM
 
 __all__ = [
+    "bins_tworoom",
     "dino_wm",
     "flow_foresight_tworoom",
     "flow_tworoom",
@@ -53,12 +56,24 @@ def lewm_pusht() -> TrainRun:
     return replace(lewm_tworoom(), train=Train(steps=4000, batch_size=64, shift_px=0))
 
 
+def bins_tworoom() -> TrainRun:
+    """Images of the room and of the goal -> chunks of 10 actions as bins, by behaviour cloning."""
+    return TrainRun(
+        model=EncoderHead(
+            FilmCNN(text=NoText(), channels=(16, 32, 32, 32), width=128),
+            ParallelBins(decoder=PrefixTransformer(width=64, depth=2)),
+        ),
+        window=Window({"image.top": (0,), "image.goal": (0,)}, horizon=10),
+        train=Train(steps=800, batch_size=64, shift_px=0),
+    )
+
+
 def lapa_tworoom() -> TrainRun:
     """Two images 5 steps apart -> 4 codes of what changed, by LAPA: no actions, no states, no instructions."""
     return TrainRun(
         model=LAPA(),
         window=Window({"image.top": (0,)}, horizon=0, targets={"image.top": (STRIDE,)}),
-        train=Train(steps=3000, batch_size=64, shift_px=0),
+        train=Train(steps=800, batch_size=64, shift_px=0),
         only_success=False,
     )
 

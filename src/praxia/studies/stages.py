@@ -77,9 +77,11 @@ class Stages:
         *,
         video: Sequence[str] = (),
         start_from: str | None = None,
+        refit: bool = False,
     ) -> None:
         """Train the recipe on the data sets `data` in the folder `name`, or fine-tune the policy of the run
-        `start_from`. Those of `video` are read without their actions; `NAME.json` is then the mixture.
+        `start_from`; with `refit` its normalisers and its action tokenizer are fitted on `data`. Those of `video` are
+        read without their actions; `NAME.json` is then the mixture.
         """
         options = replace(run.train, steps=self.scaled(run.train.steps), seed=self.seed)
         run, initial = replace(run, train=options), self.out / start_from if start_from else None
@@ -105,8 +107,11 @@ class Stages:
             mixture,
             self.out / name,
             recipe=recipe,
-            command=f"{command} --train.seed {self.seed}" + (f" --start-from {start_from}" if start_from else ""),
+            command=f"{command} --train.seed {self.seed}"
+            + (f" --start-from {start_from}" if start_from else "")
+            + (" --refit" if refit else ""),
             start_from=initial,
+            refit=refit,
             resume=True,
             report=report,
         )

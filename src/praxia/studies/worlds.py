@@ -11,6 +11,8 @@ from praxia.core.errors import UnknownName
 from praxia.core.files import write_atomic
 from praxia.studies.joint import EXPECTED as EXPECTED_JOINT
 from praxia.studies.joint import joint, joint_passes, joint_table
+from praxia.studies.latent_actions import EXPECTED as EXPECTED_CODES
+from praxia.studies.latent_actions import codes_pass, latent_actions, latent_actions_table
 from praxia.studies.planning_cost import CANDIDATES, TOKENS, cost_table, planning_cost
 from praxia.studies.stages import StageProgress, Stages, expect_unfinished, finish_study
 from praxia.studies.tworoom import EXPECTED as EXPECTED_TWOROOM
@@ -51,7 +53,8 @@ def worlds(
     expert data, without SIGReg in a tenth of the steps, and on random data, all measured on other episodes of the
     expert; and {part, seed, agent, data, goals, success, ci95, per_task, decision_ms}: who reaches goals 25 steps away.
     Those of "cost" are of `planning_cost`, those of "idm" of `world_idm.inverse_dynamics`, those of "joint" of
-    `joint.joint`, those of "ranking" of `world_ranking.ranking`, and those of "pusht" of `world_pusht.pusht`.
+    `joint.joint`, those of "latent-actions" of `latent_actions.latent_actions`, those of "ranking" of
+    `world_ranking.ranking`, and those of "pusht" of `world_pusht.pusht`.
 
     Raises:
         UnknownName: there is no such part.
@@ -93,6 +96,7 @@ PARTS: Mapping[str, Part] = {
     "joint": Part(joint, joint_passes, EXPECTED_JOINT),
     "ranking": Part(ranking, ranking_passes, EXPECTED),
     "pusht": Part(pusht, pusht_passes, PUSHT_EXPECTED),
+    "latent-actions": Part(latent_actions, codes_pass, EXPECTED_CODES),
 }
 
 # Tables of the report: the folder of each, the part whose rows it shows, and what makes it.
@@ -102,6 +106,7 @@ TABLES = {
     "cost": ("cost", cost_table),
     "idm": ("idm", idm_table),
     "joint": ("joint", joint_table),
+    "latent-actions": ("latent-actions", latent_actions_table),
     "ranking": ("ranking", ranking_table),
     "pusht": ("pusht", pusht_table),
 }

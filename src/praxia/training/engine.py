@@ -267,7 +267,7 @@ def _initial_checkpoint(
                 "expected --start-from beside --refit, got none: a new policy is always fitted on its data"
             )
         return None
-    initial = read_initial_checkpoint(path, run, windows.embodiments)
+    initial = read_initial_checkpoint(path, run, windows.embodiments, refit=refit)
     if initial.part is not None:
         initial = replace(initial, model=_fitted(run.model, windows, initial.transforms))
     if not refit:

@@ -13,6 +13,7 @@ from praxia.checkpoint.identity import PolicyIdentity
 from praxia.checkpoint.store import PolicyConfig, load_weights, read_config
 from praxia.core.embodiment import Embodiment, dim_name_difference
 from praxia.core.errors import MismatchError, PraxiaError, expect_positive
+from praxia.core.labelling import has_codes
 from praxia.data.generation import GENERATION
 from praxia.dataloader.mixture_config import MixtureConfig
 from praxia.nn.trainable import BuildsOn, FitsData, ModelConfig
@@ -122,10 +123,14 @@ def _built_on(run: TrainRun, model: BuildsOn, start_from: Path | None) -> TrainR
     return replace(run, model=model.built_on(base), window=window)
 
 
-def read_initial_checkpoint(path: Path, run: TrainRun, embodiments: Sequence[Embodiment]) -> InitialCheckpoint:
+def read_initial_checkpoint(
+    path: Path, run: TrainRun, embodiments: Sequence[Embodiment], *, refit: bool = False
+) -> InitialCheckpoint:
     """The policy at `path`, for a run on data of `embodiments`, which replace its own in order.
 
-    An embodiment that the policy was trained on keeps its position.
+    An embodiment that the policy was trained on keeps its position. A policy whose actions are codes of latent actions
+    begins one with other actions, if what is fitted on actions is fitted anew (`refit`); layers that have another size
+    for these begin fresh (`InitialCheckpoint.weights_for`).
 
     Raises:
         PraxiaError: no policy there. DataError: its config is not what was saved.
@@ -133,6 +138,9 @@ def read_initial_checkpoint(path: Path, run: TrainRun, embodiments: Sequence[Emb
             that are relative in one and absolute in the other.
     """
     config, identity = read_config(path)
+    if refit and all(map(has_codes, config.embodiments)):
+        config = replace(config, embodiments=_without_actions(config.embodiments))
+        embodiments = _without_actions(embodiments)
     part = None if isinstance(config.model, BuildsOn) or not isinstance(run.model, BuildsOn) else run.model
     ours = {
         "model": _unfitted(run.model) if part is None else part.base and _unfitted(part.base),
@@ -167,6 +175,10 @@ def read_initial_checkpoint(path: Path, run: TrainRun, embodiments: Sequence[Emb
     generation = config.provenance.get(GENERATION, 0)
     part_name = part and part.base_name
     return InitialCheckpoint(path, model, identity, config.transforms, part=part_name, generation=generation)
+
+
+def _without_actions(embodiments: Sequence[Embodiment]) -> tuple[Embodiment, ...]:
+    return tuple(replace(one, action=()) for one in embodiments)
 
 
 def _unfitted(model: ModelConfig) -> ModelConfig:

@@ -1,16 +1,16 @@
-"""What the store asks of a model that becomes a world, or labels video, beside what it asks of any model."""
+"""What the store asks of a model that becomes a world, or labels or codes video, beside what it asks of any model."""
 
 from typing import Protocol, runtime_checkable
 
 from torch import nn
 
 from praxia.core.embodiment import Embodiment
-from praxia.core.labelling import ActionLabeller
+from praxia.core.labelling import ActionLabeller, ChangeCoder
 from praxia.core.window import Window
 from praxia.nn.world import World
 from praxia.transforms.chain import Transforms
 
-__all__ = ["MakesLabeller", "MakesWorld"]
+__all__ = ["MakesCoder", "MakesLabeller", "MakesWorld"]
 
 
 @runtime_checkable
@@ -42,4 +42,19 @@ class MakesLabeller(Protocol):
         window: Window,
     ) -> ActionLabeller:
         """The labeller of a model that the config has built; see `checkpoint.store.PolicyConfig`."""
+        ...
+
+
+@runtime_checkable
+class MakesCoder(Protocol):
+    """The config of a model that says in codes what changes in a video (`core.labelling`)."""
+
+    def make_coder(
+        self,
+        model: nn.Module,
+        transforms: Transforms,
+        embodiments: tuple[Embodiment, ...],
+        window: Window,
+    ) -> ChangeCoder:
+        """The coder of a model that the config has built; see `checkpoint.store.PolicyConfig`."""
         ...

@@ -4,23 +4,29 @@ Axes: B batch, N patches, D width, P codes of a change, K codes of the codebook,
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
+import numpy as np
 import torch
-from jaxtyping import Bool, Float, Int, UInt8
+from jaxtyping import Bool, Float, Int, Int64, UInt8
 from torch import Tensor, nn
 from torch.nn import functional
 
+from praxia.core.embodiment import Embodiment, Field
 from praxia.core.errors import MismatchError
-from praxia.encoders.layers import grid_positions
+from praxia.core.labelling import CODE
+from praxia.core.window import Samples, Window
+from praxia.encoders.layers import grid_positions, spatial_softmax
 from praxia.nn.layers import masked_mean, zeroed
+from praxia.nn.queries import to_batch
 from praxia.nn.stack import AttentionConfig, Stack
 from praxia.nn.trainable import MakeOptimizer, Minimise, ModelConfig
 from praxia.nn.types import Batch, Shapes
+from praxia.transforms.chain import Transforms
 from praxia.worlds.nsvq import NSVQ, Standardised, perplexity
 
-__all__ = ["LAPA", "LAPAModel"]
+__all__ = ["LAPA", "LAPACoder", "LAPAModel"]
 
 
 @dataclass(frozen=True)
@@ -28,17 +34,17 @@ class LAPA(ModelConfig):
     """Latent actions by LAPA: an encoder of two frames, `num_codes` codes of what changed, a decoder of the later one.
 
     The window has the present image of one camera, its image a number of steps later as the target, and no actions.
-    The later frame's tokens see the first frame's; each code is the nearest of the codebook to a weighted sum of the
-    differences between the two. The decoder makes the later frame of the first one and the codes, which therefore have
-    to say what the first one does not.
+    Convolutions find points in each frame (spatial softmax); each code is the nearest of the codebook to a linear map
+    of how these have moved, the later frame's minus the first one's. The decoder, a transformer over patches, makes the
+    later frame of the first one and the codes, which therefore have to say what the first one does not.
 
     LAPA (Ye et al. 2024, arXiv 2410.11758) and its public code: 4 codes of a codebook of 8, width 1024, 8 + 8 layers,
-    256 px in patches of 32. Deviations: one stack that is causal over the two frames in place of spatial and temporal
-    transformers; an attention pooling in place of two convolutions from patches to codes, so that images may have any
-    size; what is quantised is standardised, because the codebook begins with a standard deviation of 1, beside which
-    small changes would drown in noise; the decoder attends to codes and patches at once; it predicts the change of the
-    pixels, where theirs predicts the pixels; codes are replaced (`worlds.nsvq`) every `replace_every` updates up to
-    `replace_until`.
+    256 px in patches of 32. Deviations: differences are those of points, where theirs are of patches after attention
+    from the later frame to the first. On TwoRoom attention, or convolutions that see both frames, make as good an image
+    from codes of the place, which tell a linear probe nothing of the action; so do points of coarse feature maps. What
+    is quantised is standardised, because the codebook begins with a standard deviation of 1, beside which small changes
+    would drown in noise; the decoder attends to codes and patches at once; it predicts the change of the pixels, where
+    theirs predicts the pixels; codes are replaced (`worlds.nsvq`) every `replace_every` updates up to `replace_until`.
     """
 
     tag: ClassVar[str] = "lapa"
@@ -48,21 +54,30 @@ class LAPA(ModelConfig):
     """Codes to choose from."""
     code_width: int = 32
     """Numbers of a code."""
+    num_points: int = 32
+    """Points that are found in a frame."""
     patch_px: int = 8
     """Width and height of a patch in pixels."""
     width: int = 64
     """Width of the tokens."""
     depth: int = 2
-    """Number of layers of the encoder, and of the decoder."""
+    """Number of layers of the decoder."""
     num_heads: int = 4
     """Number of attention heads."""
     replace_every: int = 100
     """Updates after which codes that are hardly used are replaced."""
-    replace_until: int = 2000
+    replace_until: int = 500
     """Updates after which none is replaced any more."""
 
     def build(self, shapes: Shapes) -> "LAPAModel":
         return LAPAModel(self, shapes)
+
+    def make_coder(
+        self, model: nn.Module, transforms: Transforms, embodiments: tuple[Embodiment, ...], window: Window
+    ) -> "LAPACoder":
+        """The coder of a trained model."""
+        assert isinstance(model, LAPAModel), type(model)
+        return LAPACoder(model.eval(), transforms, embodiments[0], window)
 
 
 class LAPAModel(nn.Module):
@@ -85,13 +100,12 @@ class LAPAModel(nn.Module):
         (self.camera,) = shapes.cameras
         head_width = config.width // config.num_heads
         attention = AttentionConfig(config.depth, config.num_heads, config.num_heads, head_width)
-        self.seen, self.drawn_on = (Patches(config.patch_px, config.width) for _ in range(2))
-        self.encoder = Stack(config.width, 4 * config.width, attention)
-        self.weights = nn.Linear(config.width, config.num_codes, bias=False)
-        self.into = nn.Linear(config.width, config.num_codes * config.code_width, bias=False)
+        self.encoder = convolutions(config.num_points)
+        self.into = nn.Linear(2 * config.num_points, config.num_codes * config.code_width, bias=False)
         self.standardised = Standardised(config.num_codes, config.code_width)
         self.quantiser = NSVQ(config.codebook_size, config.code_width)
         self.out_of = nn.Linear(config.code_width, config.width)
+        self.patches = Patches(config.patch_px, config.width)
         self.positions = nn.Parameter(torch.randn(config.num_codes, config.width) * 0.02)
         self.decoder = Stack(config.width, 4 * config.width, attention)
         self.pixels = zeroed(nn.Linear(config.width, 3 * config.patch_px**2))
@@ -167,19 +181,38 @@ class LAPAModel(nn.Module):
     def _change(
         self, first: Float[Tensor, "B C Y X"], later: Float[Tensor, "B C Y X"], valid: Bool[Tensor, " B"]
     ) -> Float[Tensor, "B P E"]:
-        """What is quantised: weighted sums over the patches of the difference between the two frames' tokens."""
-        tokens = torch.cat([self.seen(first), self.seen(later)], dim=1)
-        before, after = _attended(self.encoder, tokens, tokens.shape[1] // 2).chunk(2, dim=1)
-        difference = after - before
-        values = self.into(difference).unflatten(2, (self.config.num_codes, -1))
-        change = torch.einsum("bnp,bnpe->bpe", self.weights(difference).softmax(1), values)
-        return self.standardised(change, valid)
+        """What is quantised: how the points have moved."""
+        before, after = (spatial_softmax(self.encoder(images)) for images in (first, later))
+        return self.standardised(self.into(after - before).unflatten(1, (self.config.num_codes, -1)), valid)
 
     def _decoded(self, first: Float[Tensor, "B C Y X"], vectors: Float[Tensor, "B P E"]) -> Float[Tensor, "B C Y X"]:
-        tokens = torch.cat([self.out_of(vectors) + self.positions, self.drawn_on(first)], dim=1)
+        tokens = torch.cat([self.out_of(vectors) + self.positions, self.patches(first)], dim=1)
         num_codes, patch_px = self.config.num_codes, self.config.patch_px
-        found = self.pixels(_attended(self.decoder, tokens, num_codes)[:, num_codes:])
+        # Codes see each other, patches see all.
+        blocks = (torch.arange(tokens.shape[1], device=tokens.device) >= num_codes).long()
+        valid = torch.ones(tokens.shape[:2], dtype=torch.bool, device=tokens.device)
+        found = self.pixels(self.decoder(tokens, valid, blocks)[0][:, num_codes:])
         return first + functional.fold(found.mT, first.shape[-2:], patch_px, stride=patch_px)
+
+
+class LAPACoder:
+    """A trained model that says what changes in a video. Satisfies `core.labelling.ChangeCoder`."""
+
+    def __init__(self, model: LAPAModel, transforms: Transforms, embodiment: Embodiment, window: Window):
+        self._model, self._transforms = model, transforms
+        self.embodiment, self.window = embodiment, window
+        last = float(model.config.codebook_size - 1)
+        self.field = Field("latent", model.config.num_codes, "discrete", CODE, low=0.0, high=last)
+
+    def code(self, samples: Samples) -> tuple[Int64[np.ndarray, "B P"], Bool[np.ndarray, " B"]]:
+        """See `ChangeCoder.code`."""
+        num_rows, size = len(samples.instruction), self._transforms.embodiments[0].state.size
+        # Video may come without a state, or with that of another robot.
+        state, valid = np.zeros((num_rows, 0, size), np.float32), np.zeros((num_rows, 0), bool)
+        alone = replace(samples, state=state, state_valid=valid, embodiment=np.zeros(num_rows, np.int64), action=None)
+        batch = to_batch(self._transforms.encode(alone), self._transforms).to(self._model.positions.device)
+        codes, known = self._model.codes(batch)
+        return codes.cpu().numpy(), known.cpu().numpy()
 
 
 class Patches(nn.Module):
@@ -195,11 +228,10 @@ class Patches(nn.Module):
         return x.flatten(2).mT + grid_positions(rows, columns, x.shape[1], x.device).to(x.dtype)
 
 
+def convolutions(width: int) -> nn.Sequential:
+    """An image -> `width` feature maps of half its size: 3x3, 5x5/2. Few steps, so that points move as things do."""
+    return nn.Sequential(nn.Conv2d(3, 8, 3, 1, 1), nn.SiLU(), nn.Conv2d(8, width, 5, 2, 2))
+
+
 def _scaled(images: UInt8[Tensor, "B C Y X"], like: Tensor) -> Float[Tensor, "B C Y X"]:
     return images.to(like.dtype) / 127.5 - 1.0
-
-
-def _attended(stack: Stack, tokens: Float[Tensor, "B L D"], num_first: int) -> Float[Tensor, "B L D"]:
-    """The tokens through the stack: the first ones see each other, the others see all."""
-    blocks = (torch.arange(tokens.shape[1], device=tokens.device) >= num_first).long()
-    return stack(tokens, torch.ones(tokens.shape[:2], dtype=torch.bool, device=tokens.device), blocks)[0]

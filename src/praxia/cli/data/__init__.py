@@ -18,6 +18,7 @@ VERBS = {
     "cache": "list the decoded images that are kept for later runs, or remove them",
     "check": "check every file, row, timestamp and image, and list the episodes that are safe",
     "relabel": "a new data set of video, with the actions that an inverse dynamics model reads from it",
+    "codes": "video gets codes of what changes in it in place of actions, for a policy to be pretrained on",
     "edit": "delete, split, merge, trim, rename, join, reorder; videos are never re-encoded",
 }
 
