@@ -40,10 +40,10 @@ class InverseDynamics(ModelConfig, FittedConfig):
     instruction is seen, so what is trained here labels video alone. The window has a horizon of 1, and `executed`
     actions: those that moved what is seen.
 
-    A dim that has two values in all training data, such as a gripper that is told to open or to close, is a switch: its
-    value is one of the two. That is read from the data (`fitted`: dim, lower and upper normalised value of each switch)
-    because data of other writers do not declare which dims are grippers; a gripper whose commands are continuous is
-    predicted as other dims are.
+    A dim that has two values in the training data, such as a gripper that is told to open or to close, is a switch: its
+    value is one of the two. That is read from the data, from at most 16,384 actions (`fitted`: dim, lower and upper
+    normalised value of each switch), because data of other writers do not declare which dims are grippers; a gripper
+    whose commands are continuous is predicted as other dims are.
 
     VPT (Baker et al. 2022, arXiv 2206.11795): a non-causal model of 128 frames with temporal convolutions, attention
     and 0.5 billion parameters, which predicts binned mouse movements and keys of every frame. Deviations: a few frames,
