@@ -17,7 +17,7 @@ from praxia.nn.world import Imagined
 from praxia.rollout.loop import rollout
 from praxia.rollout.slots import LocalSlots
 from praxia.rollout.types import Job, Recording
-from praxia.worlds.env import Decoder, SimulatedStarts, WorldEnv
+from praxia.worlds.env import Observer, SimulatedStarts, WorldEnv
 from praxia.worlds.simulator import SimulatorWorld
 
 
@@ -46,7 +46,7 @@ def test_inside_the_simulator_a_policy_does_what_it_does_in_the_simulator(name, 
     )
     recording = Recording(("top",), snapshots=False, every_step=True)
     world = world_of(family, task)
-    assert isinstance(world, Decoder)
+    assert isinstance(world, Observer)
     inside = WorldEnv(world, world, None, SimulatedStarts(revealing(family).build), 2)
     assert isinstance(inside, VectorEnv)
     found = episodes(inside, policy, family, task, recording=recording)

@@ -16,7 +16,7 @@ from praxia.data.dataset import Dataset
 from praxia.envs import find_family
 from praxia.nn.world import Imagined
 from praxia.rollout.slots import LocalSlots
-from praxia.worlds.env import Decoder, Detector
+from praxia.worlds.env import Detector, Observer
 from praxia.worlds.probe import StateProbe, SuccessDetector
 from praxia.worlds.probes import find_probes, fit_probes
 
@@ -76,7 +76,7 @@ def observed(*state):
 
 
 def test_the_state_is_told_and_what_never_changes_is_kept(found):
-    assert isinstance(found.state, Decoder)
+    assert isinstance(found.state, Observer)
     state = Robot(torch.tensor([[0.5, -1.0], [1.5, 0.3]]))
     first = [observed(9, 9, 1.0, 2.0), observed(9, 9, 3.0, 4.0)]
     shown = found.state.observe(state, first, ())

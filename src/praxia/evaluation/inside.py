@@ -29,7 +29,7 @@ from praxia.evaluation.policy_entry import PolicyEntry, find_policy
 from praxia.evaluation.runner import ProgressCallback
 from praxia.nn.world import World
 from praxia.rollout.loop import rollout
-from praxia.worlds.env import Decoder, Detector, FirstObservation, SimulatedStarts, WorldEnv
+from praxia.worlds.env import Detector, FirstObservation, Observer, SimulatedStarts, WorldEnv
 from praxia.worlds.probes import Probes, find_probes
 from praxia.worlds.simulator import SimulatorWorld
 
@@ -44,7 +44,7 @@ class Inside:
     """A world in which policies can be run, with what is read off it. `probes` is None of a simulator."""
 
     opened: OpenWorld
-    decoder: Decoder
+    observer: Observer
     detector: Detector | None
     probes: Probes | None
 
@@ -54,7 +54,7 @@ class Inside:
 
     def slots(self, starts: FirstObservation, num_episodes: int) -> WorldEnv:
         """Environments inside the world, for so many episodes that begin with `starts`."""
-        return WorldEnv(self.world, self.decoder, self.detector, starts, min(SLOTS, num_episodes))
+        return WorldEnv(self.world, self.observer, self.detector, starts, min(SLOTS, num_episodes))
 
 
 def open_inside(name: str, data: str | None, benchmark: Benchmark, device: str | None) -> Inside:
@@ -200,7 +200,7 @@ def expect_inside(name: str, policy: Policy, inside: Inside, execution: ChunkExe
         )
     if policy.privileged:
         raise MismatchError(f"{name} reads the simulator's privileged state, which nothing has inside a world")
-    if unseen := [one for one in policy.window.observed if one not in inside.decoder.cameras]:
+    if unseen := [one for one in policy.window.observed if one not in inside.observer.cameras]:
         raise MismatchError(
             f"{name} sees {unseen[0]!r}, which is not decoded inside this world: only policies that see the state alone"
             " are run in it"

@@ -26,7 +26,7 @@ from praxia.core.types import (
 )
 from praxia.nn.world import Imagined, World, WorldState
 
-__all__ = ["Decoder", "Detector", "FirstObservation", "SimulatedStarts", "WorldEnv"]
+__all__ = ["Detector", "FirstObservation", "Observer", "SimulatedStarts", "WorldEnv"]
 
 # The observation with which an episode begins, with images of at least the given cameras, and the privileged state if
 # the world reads it.
@@ -34,7 +34,7 @@ FirstObservation = Callable[[EnvSpec, Start, Sequence[str]], tuple[Observation, 
 
 
 @runtime_checkable
-class Decoder(Protocol):
+class Observer(Protocol):
     """What a policy observes inside a world."""
 
     @property
@@ -84,7 +84,7 @@ class _Advance:
 class WorldEnv:
     """`num_slots` environments inside one world, all of whose episodes are imagined as one batch. A `VectorEnv`.
 
-    An episode begins with a real observation, that of `starts`, and goes on in the world: `decoder` says what is
+    An episode begins with a real observation, that of `starts`, and goes on in the world: `observer` says what is
     observed and `detector` whether the task is done (None: the world says so itself, `Imagined.success`).
 
     A world imagines every `World.stride` control steps. Success is known there alone: it is False at the steps between,
@@ -95,15 +95,15 @@ class WorldEnv:
 
     Raises:
         MismatchError: when an episode begins or goes on, for a policy with privileged state, one that observes or
-            decides between what is imagined, or sees what the decoder does not show; a recording with snapshots.
+            decides between what is imagined, or sees what the observer does not show; a recording with snapshots.
     """
 
     def __init__(
-        self, world: World, decoder: Decoder, detector: Detector | None, starts: FirstObservation, num_slots: int
+        self, world: World, observer: Observer, detector: Detector | None, starts: FirstObservation, num_slots: int
     ):
         self.num_slots = num_slots
         self._world = world
-        self._decoder = decoder
+        self._observer = observer
         self._detector = detector
         self._starts = starts
         self._begins: dict[int, tuple[EnvSpec, Start, tuple[str, ...]]] = {}
@@ -123,8 +123,8 @@ class WorldEnv:
         if privileged or snapshots:
             what = "snapshots" if snapshots else "a policy with privileged state"
             raise MismatchError(f"expected what can be observed inside a world, got {what}, which only a simulator has")
-        if unseen := [name for name in cameras if name not in self._decoder.cameras]:
-            shown = ", ".join(map(repr, self._decoder.cameras)) or "the state alone"
+        if unseen := [name for name in cameras if name not in self._observer.cameras]:
+            shown = ", ".join(map(repr, self._observer.cameras)) or "the state alone"
             raise MismatchError(f"the policy sees {unseen[0]!r}, but what is decoded inside this world is {shown}")
         self._begins[slot] = (spec, start, tuple(cameras))
 
@@ -244,7 +244,7 @@ class WorldEnv:
         for cameras, pairs in by_cameras.items():
             rows = torch.tensor([row for row, _ in pairs])
             first = [self._episodes[slot].first for _, slot in pairs]
-            for (_, slot), one in zip(pairs, self._decoder.observe(state.rows(rows), first, cameras), strict=True):
+            for (_, slot), one in zip(pairs, self._observer.observe(state.rows(rows), first, cameras), strict=True):
                 now = (self._episodes[slot].steps + step) / self._world.embodiment.control_hz
                 found[slot] = replace(one, time_s=now)
         return found

@@ -24,7 +24,7 @@ WIDTH, STEPS, BATCH, LEARNING_RATE, WEIGHT_DECAY = 128, 2000, 256, 2e-3, 1e-2
 
 
 class StateProbe(nn.Module):
-    """The robot's state by a linear map from the latent, without images. Satisfies `worlds.env.Decoder`.
+    """The robot's state by a linear map from the latent, without images. Satisfies `worlds.env.Observer`.
 
     Dims that change in no episode, such as a goal, are those of the observation with which the episode began: a latent
     of what a camera sees need not know them.
@@ -65,7 +65,7 @@ class StateProbe(nn.Module):
         return torch.where(self.varies, latent.flatten(1) @ self.weight + self.bias, constant)
 
     def observe(self, state: WorldState, first: Sequence[Observation], cameras: Sequence[str]) -> Sequence[Observation]:
-        """See `worlds.env.Decoder`."""
+        """See `worlds.env.Observer`."""
         found = self(state.latent.float(), _states(first, self.bias)).cpu().numpy()
         return [Observation({}, row, one.instruction, 0.0) for row, one in zip(found, first, strict=True)]
 

@@ -45,7 +45,7 @@ SUCCESS = "next.success"
 
 @dataclass(frozen=True)
 class Probes:
-    """What is read off a world's latents: its `Decoder` and its `Detector` (None: of data without known success).
+    """What is read off a world's latents: its `Observer` and its `Detector` (None: of data without known success).
 
     `measured` is what `fit_probes` found on episodes that were not fitted, and `sha256` covers all of it, the world and
     the data.

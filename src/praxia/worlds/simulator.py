@@ -50,7 +50,7 @@ class SimulatorWorld:
     the privileged state, minus the cost of each timestep, also of those after the end, so that ending is no gain.
 
     Nothing is rendered until `observe` or `decode` is called, and nothing has a gradient. It is its own
-    `worlds.env.Decoder`.
+    `worlds.env.Observer`.
 
     Raises:
         PraxiaError: a stride below 1.

@@ -98,7 +98,7 @@ def run(arguments: list[str]) -> dict[str, Any]:
         seed=options.seed,
     )
     starts = RecordedStarts(dataset)
-    shown = tuple(one for one in world.embodiment.cameras if one.name in inside.decoder.cameras)
+    shown = tuple(one for one in world.embodiment.cameras if one.name in inside.observer.cameras)
     embodiment = replace(world.embodiment, cameras=shown, streams=())
     with counting("dream") as report:
         result = dream(
