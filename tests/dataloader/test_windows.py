@@ -9,6 +9,7 @@ from praxia.core.window import Window
 from praxia.data.dataset import Dataset
 from praxia.dataloader.fitting import compute_statistics, fit_transforms
 from praxia.dataloader.goals import draw_goals
+from praxia.dataloader.loader import Loader
 from praxia.dataloader.mixture import Mixture
 from praxia.dataloader.view import DatasetView
 from praxia.dataloader.windows import Windows
@@ -261,3 +262,20 @@ def test_an_embodiment_without_the_camera_of_the_goal_has_no_goal(dataset):
     alone = GOALS.for_embodiment(dataset.embodiment)
     assert (alone.cameras, alone.goal) == (("front",), {})
     assert GOALS.for_embodiment(Windows(dataset, GOALS, EPISODES).embodiment) == GOALS
+
+
+def test_goals_are_the_same_however_a_batch_is_read(dataset):
+    """By a worker, in shares of several processes, and from several entries of a mixture."""
+    mixture = Mixture([Windows(dataset, GOALS, [6]), Windows(dataset, GOALS, [0, 3])])
+
+    def goals(share=(0, 1), workers=0):
+        with Loader(mixture, seed=1, batch_size=12, workers=workers, share=share) as loader:
+            return loader.take(2).images["goal"]
+
+    whole, indices = goals(), mixture.batch(1, 2, 12)
+    assert len(np.unique(mixture.entry_of(indices))) == 2
+    np.testing.assert_array_equal(goals(workers=1), whole)
+    for rank in range(2):
+        np.testing.assert_array_equal(goals(share=(rank, 2)), whole[rank::2])
+    alone = [mixture.read(indices[at : at + 1], draw_goals(1, 2, 12)[at : at + 1]).images["goal"] for at in range(12)]
+    np.testing.assert_array_equal(np.concatenate(alone), whole)
