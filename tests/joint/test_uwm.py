@@ -56,18 +56,19 @@ def test_what_is_absent_changes_nothing_and_what_is_given_does(model_of, batch_o
     assert not torch.allclose(alone[ACTION], joint[ACTION], atol=1e-4)
 
 
-def test_a_sample_follows_the_velocity_from_noise_to_data(model_of, batch_of, monkeypatch):
-    """With the velocity of a known end, ten Euler steps end there."""
+def test_a_sample_ends_where_the_network_says(model_of, batch_of, monkeypatch):
+    """Half way there it is half noise, half data: steps are on the straight path."""
     model, batch = model_of().eval(), batch_of(ROWS)
     present = model.present(batch).detach()
     noise = noise_of(model, present)
     end, change = torch.full_like(noise[ACTION], 0.7), torch.full_like(noise[FUTURE], -0.3)
-    velocities = end - noise[ACTION], change - noise[FUTURE]
-    monkeypatch.setattr(model.network, "forward", lambda *given: velocities)
+    seen = []
+    monkeypatch.setattr(model.network, "forward", lambda *given: (seen.append(given[0]), (end, change))[1])
     model.scale.square.copy_(torch.tensor([0.25, 1.0, 4.0, 9.0]))
     found = model.sample(present, {}, noise)
     torch.testing.assert_close(found[ACTION], end)
-    expected = present[:, :1] - 0.3 * torch.tensor([0.5, 1.0, 2.0, 3.0])[:, None, None]
+    torch.testing.assert_close(seen[5], (noise[ACTION] + end) / 2)
+    expected = present[:, :1] - 0.3 * torch.tensor([0.5, 1.5, 3.5, 6.5])[:, None, None]
     torch.testing.assert_close(found[FUTURE], expected, rtol=1e-4, atol=1e-5)
 
 

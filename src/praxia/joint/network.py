@@ -19,10 +19,10 @@ MOMENTUM = 0.01
 
 
 class JointTransformer(nn.Module):
-    """(noisy actions, noisy changes of latents, a time for each of the two) -> the velocity of both.
+    """(noisy actions, noisy changes of latents, a time for each of the two) -> both without noise.
 
     The registers come first, then actions and frames by time, so that a frame follows the actions that lead to it; all
-    tokens attend to each other. The present and both times modulate every norm. Velocities are zero with fresh weights.
+    tokens attend to each other. The present and both times modulate every norm. With fresh weights all is zero.
     """
 
     def __init__(
@@ -85,9 +85,9 @@ class JointTransformer(nn.Module):
 
 
 class RunningScale(nn.Module):
-    """The root mean square of the changes after each of K strides, learned as training goes on.
+    """The root mean square of the changes in each of K strides, learned as training goes on.
 
-    What is denoised has unit variance, whatever the latents are and however far a frame is.
+    So what is denoised has unit variance, whatever the latents are.
     """
 
     square: Tensor

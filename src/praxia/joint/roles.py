@@ -83,8 +83,11 @@ class ActionHead(Head):
 class JointRoles:
     """A trained model in each of its roles, on windows as training reads them: images, and what is given.
 
-    Noise depends on the `keys` alone, one for each row; actions are in declared units, and the last axes of futures are
-    tokens and width of a latent. Raises MismatchError for relative actions.
+    Noise depends on the `keys` alone, one for each row; actions are in declared units. What is given counts in full, so
+    it must lie within the episode.
+
+    Raises:
+        MismatchError: relative actions.
     """
 
     def __init__(self, model: JointModel, transforms: Transforms, embodiment: Embodiment):

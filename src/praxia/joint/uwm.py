@@ -46,12 +46,13 @@ class UWM(ModelConfig):
     stride of `latents` up to the horizon.
 
     UWM (Zhu et al. 2025, arXiv 2504.02792): AdaLN on observation features and two independent diffusion times,
-    registers, a modality at the last time where it is absent. Deviations: velocities of a flow in place of the noise of
-    DDPM, and changes from the present frame in place of frames, both because small latents are of low rank; a quarter
-    of times each is exactly 0 and 1, which continuous times never are; a modality at time 0 is hidden, because pure
-    noise tells nothing; `latents` are learned in the same run by their own loss, whose gradients are the only ones that
-    reach them, where theirs are of a public VAE; the present is seen as latents, without a ResNet of its own, so that
-    what is imagined can be the next present; neither state nor instruction is seen; the network is `nn.stack`.
+    registers, a modality at the last time where it is absent. Deviations: a flow whose network predicts its end (data)
+    in place of the noise of DDPM, and changes from frame to frame in place of frames, both because small latents are of
+    low rank; a quarter of times each is exactly 0 and 1, which continuous times never are; a modality at time 0 is
+    hidden, because pure noise tells nothing; `latents` are learned in the same run by their own loss, whose gradients
+    are the only ones that reach them, where theirs are of a public VAE; the present is seen as latents, without a
+    ResNet of its own, so that what is imagined can be the next present; neither state nor instruction is seen; the
+    network is `nn.stack`.
     """
 
     tag: ClassVar[str] = "uwm"
@@ -150,7 +151,7 @@ class UWMModel(JointModel):
         )
 
     def loss(self, batch: Batch, generator: torch.Generator) -> tuple[Float[Tensor, ""], dict[str, Tensor]]:
-        """The loss of the latents, and the velocity error of all valid actions and frames that are not given.
+        """The loss of the latents, and the error of all valid actions and frames that are not given.
 
         Metrics: both, and the mean errors of actions and of frames.
         """
@@ -159,7 +160,7 @@ class UWMModel(JointModel):
         of_latents, metrics = self.latents.loss(self._alone(batch), generator)
         with torch.no_grad():
             present, future, future_valid = self._frames(batch)
-            change = future - present[:, :1]
+            change = _changes(present, future)
             if self.training:
                 self.scale.update(change, future_valid)
             change = change / self.scale()
@@ -173,14 +174,14 @@ class UWMModel(JointModel):
         drawn = batch.share.uniform([len(action), 2], generator)
         times = (2 * drawn - 0.5).clamp(0, 1) * torch.stack([valid.any(1), future_valid.any(1)], dim=1)
         noises = [batch.share.normal(one.shape, generator) for one in (action, change)]
-        x, target = interpolate(noises[0], action, times[:, 0])
-        y, frame_target = interpolate(noises[1], change, times[:, 1])
+        x, _ = interpolate(noises[0], action, times[:, 0])
+        y, _ = interpolate(noises[1], change, times[:, 1])
         found, frame_found = self.network(
             x, _seen(valid, times[:, 0]), y, _seen(future_valid, times[:, 1]), present, times
         )
         wanted = times < 1
-        error = torch.where(wanted[:, :1], (found - target).square().mean(2), 0.0)
-        frame_error = torch.where(wanted[:, 1:], (frame_found - frame_target).square().mean((2, 3)), 0.0)
+        error = torch.where(wanted[:, :1], (found - action).square().mean(2), 0.0)
+        frame_error = torch.where(wanted[:, 1:], (frame_found - change).square().mean((2, 3)), 0.0)
         both, counted = torch.cat([error, frame_error], dim=1), torch.cat([valid, future_valid], dim=1)
         loss = masked_mean(both, counted, batch.share)
         means = {"action": (error, valid, wanted[:, :1]), "future": (frame_error, future_valid, wanted[:, 1:])}
@@ -189,7 +190,7 @@ class UWMModel(JointModel):
         return of_latents + loss, metrics
 
     def num_valid(self, batch: Batch) -> Int[Tensor, ""]:
-        """The number of valid actions and frames, of which the velocity error is the mean."""
+        """The number of valid actions and frames, of which the error is the mean."""
         batch = _with_actions(batch, self.shapes)
         assert batch.action_valid is not None
         return batch.action_valid.sum() + batch.target_image_valid[self.config.camera].sum()
@@ -218,16 +219,16 @@ class UWMModel(JointModel):
         }
         x = {**blank, **given, **want}
         if FUTURE in given:
-            x[FUTURE] = (given[FUTURE] - present[:, :1]) / self.scale()
+            x[FUTURE] = _changes(present, given[FUTURE]) / self.scale()
         num_steps = self.config.num_steps
         for step in range(num_steps):
             now = {name: 1.0 if name in given else step / num_steps if name in want else 0.0 for name in blank}
             times = present.new_tensor([now[ACTION], now[FUTURE]]).expand(len(present), 2)
             seen = [torch.full(one.shape[:2], now[name] > 0, device=one.device) for name, one in blank.items()]
             found = self.network(x[ACTION], seen[0], x[FUTURE], seen[1], present, times)
-            velocity = dict(zip(blank, found, strict=True))
-            x = {name: one + velocity[name] / num_steps if name in want else one for name, one in x.items()}
-        x[FUTURE] = present[:, :1] + x[FUTURE] * self.scale()
+            end = dict(zip(blank, found, strict=True))
+            x = {name: one.lerp(end[name], 1 / (num_steps - step)) if name in want else one for name, one in x.items()}
+        x[FUTURE] = present[:, :1] + (x[FUTURE] * self.scale()).cumsum(1)
         return {name: x[name] for name in want}
 
     def begin(self, weights: Mapping[str, Tensor] | None) -> None:
@@ -294,6 +295,11 @@ def _stacked(images: list[Tensor]) -> Tensor:
             f"expected cameras of one size for model 'uwm', got {sorted(sizes)}; set sizes in a mixture"
         )
     return torch.cat(images, dim=1)
+
+
+def _changes(present: Float[Tensor, "B M N D"], future: Float[Tensor, "B K N D"]) -> Float[Tensor, "B K N D"]:
+    """From each frame to the next, beginning with the predicted camera's present one."""
+    return torch.cat([present[:, :1], future], dim=1).diff(dim=1)
 
 
 def _seen(valid: Bool[Tensor, "R T"], time: Float[Tensor, " R"]) -> Bool[Tensor, "R T"]:
