@@ -40,11 +40,11 @@ class LAPA(ModelConfig):
 
     LAPA (Ye et al. 2024, arXiv 2410.11758) and its public code: 4 codes of a codebook of 8, width 1024, 8 + 8 layers,
     256 px in patches of 32. Deviations: differences are those of points, where theirs are of patches after attention
-    from the later frame to the first. On TwoRoom attention, or convolutions that see both frames, make as good an image
-    from codes of the place, which tell a linear probe nothing of the action; so do points of coarse feature maps. What
-    is quantised is standardised, because the codebook begins with a standard deviation of 1, beside which small changes
-    would drown in noise; the decoder attends to codes and patches at once; it predicts the change of the pixels, where
-    theirs predicts the pixels; codes are replaced (`worlds.nsvq`) every `replace_every` updates up to `replace_until`.
+    from the later frame to the first. On TwoRoom attention, or convolutions that see both frames, make a better image
+    from codes of the place, which tell a linear probe nothing of the action (docs/LOG.md). What is quantised is
+    standardised, because the codebook begins with a standard deviation of 1, beside which small changes would drown in
+    noise; the decoder attends to codes and patches at once; it predicts the change of the pixels, where theirs predicts
+    the pixels; codes are replaced (`worlds.nsvq`) every `replace_every` updates up to `replace_until`.
     """
 
     tag: ClassVar[str] = "lapa"
@@ -81,8 +81,7 @@ class LAPA(ModelConfig):
 
 
 class LAPAModel(nn.Module):
-    """See `LAPA`. Satisfies `UpdatesItself`, because it replaces codes, `Trainable` and
-    `WeighsShares`.
+    """See `LAPA`. Satisfies `UpdatesItself`, because it replaces codes, `Trainable` and `WeighsShares`.
 
     Raises:
         MismatchError: several cameras or images.
