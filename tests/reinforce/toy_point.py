@@ -12,7 +12,7 @@ from praxia.core.embodiment import Embodiment, Field
 from praxia.core.keys import generator
 from praxia.core.types import EnvSpec, Observation, Outcome, Start
 from praxia.envs.family import EnvFamily, RewardDeclaration
-from praxia.reinforce.config import SAC, Practice, ReinforceRun
+from praxia.reinforce.config import PPO, SAC, Practice, ReinforceRun
 
 EMBODIMENT = Embodiment(
     name="point",
@@ -111,6 +111,12 @@ def sac_run(task: str = "reach", steps: int = 240, **options: float) -> Reinforc
     learner = SAC(width=32, batch_size=32, warmup=60, updates=1.0, learning_rate=2e-3, tau=0.02, discount=0.9)
     train = Practice(steps=steps, slots=2, episodes=20, checkpoint_s=0.0, log_every=60)
     return ReinforceRun("point", task, replace(learner, **options), train)
+
+
+def ppo_run(task: str = "reach", steps: int = 600) -> ReinforceRun:
+    """The same by PPO."""
+    learner = PPO(rollout=64, epochs=10, batch_size=32, width=32, learning_rate=2e-3, discount=0.9)
+    return replace(sac_run(task, steps), learner=learner)
 
 
 def main(out: str, task: str, workers: int) -> None:

@@ -22,6 +22,7 @@ Train a specialist: a policy of one task that reads the simulator's state. Algor
 
   sac    soft actor-critic
   rlpd   the same, with half of each batch from demonstrations (--demos)
+  ppo    proximal policy optimisation
 
 `praxia reinforce ALGORITHM --help` has the options. Example: {EXAMPLE.format("sac", "")}
 """

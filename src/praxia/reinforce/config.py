@@ -6,7 +6,7 @@ from typing import ClassVar
 from praxia.core.config import Config
 from praxia.core.errors import PraxiaError, expect_positive
 
-__all__ = ["LEARNERS", "SAC", "Practice", "ReinforceRun"]
+__all__ = ["LEARNERS", "PPO", "SAC", "Practice", "ReinforceRun"]
 
 
 @dataclass(frozen=True)
@@ -39,9 +39,61 @@ class SAC(Config):
     demonstration_share: float = 0.0
     """Share of each batch that is drawn from demonstrations; rlpd: half."""
 
+    def expect_sound(self) -> None:
+        """Refuse options without a meaning. Raises PraxiaError."""
+        _expect(self, "batch_size", "width", "depth", "warmup", "capacity")
+        if self.critics < 2:
+            got = self.critics
+            raise PraxiaError(f"expected --learner.critics of at least 2, of which targets take the least, got {got}")
+        if not 0 <= self.demonstration_share < 1:
+            got = self.demonstration_share
+            raise PraxiaError(f"expected --learner.demonstration-share within [0, 1), got {got:g}")
+        if self.updates <= 0:
+            raise PraxiaError(f"expected --learner.updates above 0, got {self.updates:g}")
+
+
+@dataclass(frozen=True)
+class PPO(Config):
+    """Proximal policy optimisation (Schulman et al. 2017, arXiv 1707.06347)."""
+
+    tag: ClassVar[str] = "ppo"
+    rollout: int = 2048
+    """Decisions of all slots together between updates."""
+    epochs: int = 10
+    """Passes over a rollout."""
+    batch_size: int = 256
+    """Decisions per update."""
+    discount: float = 0.99
+    """Discount per decision."""
+    decay: float = 0.95
+    """Lambda of generalised advantage estimation."""
+    clip: float = 0.2
+    """How far the ratio of probabilities may go from 1."""
+    learning_rate: float = 3e-4
+    """Adam's."""
+    clip_norm: float = 0.5
+    """Largest norm of the gradient; a larger one is scaled to it."""
+    width: int = 256
+    """Width of the hidden layers."""
+    depth: int = 2
+    """Hidden layers of each network."""
+
+    def expect_sound(self) -> None:
+        """Refuse options without a meaning. Raises PraxiaError."""
+        _expect(self, "rollout", "epochs", "batch_size", "width", "depth")
+        if not 0 <= self.decay <= 1:
+            raise PraxiaError(f"expected --learner.decay within [0, 1], got {self.decay:g}")
+
+
+def _expect(learner: SAC | PPO, *sizes: str) -> None:
+    """Refuse sizes below 1 and a discount that sums to infinity."""
+    expect_positive(**{f"learner.{name.replace('_', '-')}": getattr(learner, name) for name in sizes})
+    if not 0 <= learner.discount < 1:
+        raise PraxiaError(f"expected --learner.discount within [0, 1), got {learner.discount:g}")
+
 
 # The learners that `praxia reinforce` knows, with their defaults.
-LEARNERS = {"sac": SAC(), "rlpd": SAC(updates=1.0, demonstration_share=0.5)}
+LEARNERS = {"sac": SAC(), "rlpd": SAC(updates=1.0, demonstration_share=0.5), "ppo": PPO()}
 
 
 @dataclass(frozen=True)
@@ -75,29 +127,18 @@ class ReinforceRun(Config):
     tag: ClassVar[str] = "reinforce-run"
     env: str
     task: str
-    learner: SAC
+    learner: SAC | PPO
     train: Practice = field(default_factory=Practice)
     reward: str | None = None
 
     @property
     def algorithm(self) -> str:
         """The name by which `praxia reinforce` knows it."""
-        return "rlpd" if self.learner.demonstration_share else self.learner.tag
+        shown = isinstance(self.learner, SAC) and self.learner.demonstration_share > 0
+        return "rlpd" if shown else self.learner.tag
 
     def __post_init__(self) -> None:
-        train, learner = self.train, self.learner
+        self.learner.expect_sound()
+        train = self.train
         sizes = {name: getattr(train, name) for name in ("steps", "repeat", "slots", "episodes", "log_every")}
         expect_positive(**{f"train.{name.replace('_', '-')}": value for name, value in sizes.items()})
-        sizes = {name: getattr(learner, name) for name in ("batch_size", "width", "depth", "warmup", "capacity")}
-        expect_positive(**{f"learner.{name.replace('_', '-')}": value for name, value in sizes.items()})
-        if learner.critics < 2:
-            raise PraxiaError(
-                f"expected --learner.critics of at least 2, of which targets take the least, got {learner.critics}"
-            )
-        if not 0 <= learner.discount < 1:
-            raise PraxiaError(f"expected --learner.discount within [0, 1), got {learner.discount:g}")
-        if not 0 <= learner.demonstration_share < 1:
-            got = learner.demonstration_share
-            raise PraxiaError(f"expected --learner.demonstration-share within [0, 1), got {got:g}")
-        if learner.updates <= 0:
-            raise PraxiaError(f"expected --learner.updates above 0, got {learner.updates:g}")

@@ -25,11 +25,12 @@ from praxia.core.window import Window
 from praxia.envs.family import EnvFamily, RewardDeclaration
 from praxia.nn.types import Shapes
 from praxia.policies.specialist import Specialist, action_transforms
-from praxia.reinforce.config import Practice, ReinforceRun
+from praxia.reinforce.config import PPO, Practice, ReinforceRun
 from praxia.reinforce.demonstrations import Demonstration, read_demonstrations, repeat_demonstrations
 from praxia.reinforce.interaction import Interaction, Lockstep
 from praxia.reinforce.learner import Learner
 from praxia.reinforce.log import PracticeLog, ReportProgress
+from praxia.reinforce.ppo import PPOLearner
 from praxia.reinforce.sac import SACLearner
 from praxia.reinforce.state import ReinforceState
 from praxia.reinforce.transitions import Replay, as_row
@@ -154,7 +155,7 @@ def _expect_demonstrations(run: ReinforceRun, demos: Path | None) -> None:
     if (run.algorithm == "rlpd") != (demos is not None):
         raise PraxiaError(
             f"expected {'--demos DIR' if demos is None else 'no --demos'} with {run.algorithm}, got"
-            f" {'none' if demos is None else demos}: rlpd draws half of each batch from demonstrations, sac none"
+            f" {'none' if demos is None else demos}: rlpd alone learns from demonstrations"
         )
 
 
@@ -203,7 +204,11 @@ def _interaction(run: ReinforceRun, task: _Task, family: EnvFamily, shown: Repla
     with torch.random.fork_rng([]):
         torch.manual_seed(train.seed)
         actor = task.model.build(task.shapes)
-        learner: Learner = SACLearner(actor, task.embodiment.action_dim, run.learner, train.seed, shown)
+        learner: Learner
+        if isinstance(run.learner, PPO):
+            learner = PPOLearner(actor, task.embodiment.action_dim, run.learner, train.seed)
+        else:
+            learner = SACLearner(actor, task.embodiment.action_dim, run.learner, train.seed, shown)
     return Interaction(
         learner,
         partial(_job, family, task.spec, f"train-{train.seed}", train.seed),
