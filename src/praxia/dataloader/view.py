@@ -62,8 +62,10 @@ class DatasetView:
                 'actions are, which it does not declare; do so in the mixture file: "fields": {"action": [{"name": '
                 '"joints", "size": 6, "kind": "position", "unit": "rad"}, ...]}'
             )
-        declares = not self.actions and not own.action and isinstance(self.action, tuple)
-        action = self.action if declares else _named(dataset, "action", own.action, self.action)
+        if not self.actions and not own.action and not isinstance(self.action, Mapping):
+            action = tuple(self.action)
+        else:
+            action = _named(dataset, "action", own.action, self.action)
         return Embodiment(
             name=self.name or own.name,
             state=_named(dataset, "state", own.state, self.state),
