@@ -32,7 +32,7 @@ SOLVER = CEM(samples=300, iterations=10, elites=30)
 # Success rates with goals 25 steps ahead, as published.
 PUBLISHED = {"LeWM": 0.96, "DINO-WM": 0.90}
 DIFFERENCES = (
-    "demonstrations of a scripted expert here, two orders of magnitude fewer than the 18,500 published ones",
+    "demonstrations of a scripted expert here, two orders of magnitude fewer than the 18,685 episodes of DINO-WM's public data",
     "images of 32 px in place of 224; small convolutions in place of a ViT-tiny or DINOv2-S; a latent of 64 numbers",
     "starts and goals are moments of this expert's episodes, one of each, at rest, in place of those of their data",
     "CEM with 10 iterations in place of 30, draws clipped to the declared range, a first spread that is a share of it",
