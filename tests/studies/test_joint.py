@@ -89,6 +89,6 @@ def test_the_table_says_what_was_lost_to_the_flow_head():
     assert table["rows"][1][-2:] == ["–", "–"]
 
 
-def test_the_part_has_a_name():
+def test_the_part_has_a_name(tmp_path):
     with pytest.raises(UnknownName, match="nearest: joint"):
-        study.worlds(None, seed=0, workers=1, scale=1.0, report=lambda *_: None, parts="jont")  # type: ignore
+        study.worlds(tmp_path, seed=0, workers=1, scale=1.0, report=lambda *_: None, parts="jont")
