@@ -124,8 +124,8 @@ def test_a_folder_in_use_is_refused_and_so_is_resuming_another_run(tiny_run, dat
 def test_a_loss_that_is_not_finite_names_its_batch_and_is_not_saved(tiny_run, dataset_path, tmp_path, monkeypatch):
     read = Windows.read
 
-    def poisoned(self, indices, **more):
-        samples = read(self, indices, **more)
+    def poisoned(self, indices, *more, **named):
+        samples = read(self, indices, *more, **named)
         action = samples.action.copy()
         action[indices == 7] = np.nan
         return dataclasses.replace(samples, action=action)
