@@ -155,7 +155,9 @@ def test_every_benchmark_with_an_expert_has_a_recorded_rate():
         assert benchmark.env in EXPERTS
         assert known is not None, name
         assert set(known.expert) == set(benchmark.tasks), name
-        assert sum(known.expert.values()) > 0.9 * known.episodes * len(benchmark.tasks), name
+        # The expert of PushT brings the T to a goal that is shown, and the agent anywhere.
+        least = 0.5 if name == "pusht/as-shown" else 0.9
+        assert sum(known.expert.values()) > least * known.episodes * len(benchmark.tasks), name
 
 
 @pytest.mark.parametrize(("successes", "trials", "rate"), [(0, 8, 0.5), (5, 16, 0.99), (16, 16, 0.7), (3, 20, 0.25)])
