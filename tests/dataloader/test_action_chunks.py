@@ -7,7 +7,11 @@ from praxia.core.errors import DataError, PraxiaError
 from praxia.data import dataset as module
 from praxia.data.dataset import Dataset
 from praxia.dataloader import action_chunks as chunks_module
-from praxia.dataloader.action_chunks import action_chunks, chunk_statistics, windows_without_images
+from praxia.dataloader.action_chunks import action_chunks, chunk_statistics, chunks_of, windows_without_images
+from praxia.dataloader.fitting import compute_statistics, fit_transforms
+from praxia.dataloader.mixture import Mixture
+from praxia.dataloader.view import DatasetView
+from praxia.dataloader.windows import Windows
 from praxia.transforms.chain import Transforms
 from praxia.transforms.relative import RelativeActions
 
@@ -93,3 +97,21 @@ def test_a_number_that_is_not_finite_is_named(recorded, monkeypatch):
     monkeypatch.setattr(Dataset, "column", lambda self, name: broken if name == "action" else column(self, name))
     with pytest.raises(DataError, match=r"not finite within 2 steps of frame 3 of episode 3"):
         chunk_statistics(windows_without_images([(dataset, range(8))], 2), {})
+
+
+@pytest.mark.parametrize("relative", [{}, {"synthetic": RelativeActions(action=(1, 0), state=(0, 1))}])
+@pytest.mark.parametrize("most", [50, 16_384])
+def test_data_read_as_video_change_no_chunk_and_no_statistic(recorded, relative, most, monkeypatch):
+    monkeypatch.setattr(chunks_module, "MAX_CHUNKS", most)
+    (labelled,) = windows_without_images([(Dataset(recorded), [2, 5])], 6)
+    video = Windows(labelled.dataset, labelled.window, [0, 1, 3], DatasetView(actions=False))
+    fitted = []
+    for entries in ([labelled], [labelled, video], [video, labelled, video]):
+        windows, statistics = Mixture(entries), compute_statistics(entries, relative)
+        transforms = fit_transforms(windows, statistics)
+        fitted.append((statistics["synthetic"].combined["action"], *chunks_of(windows, transforms)))
+    for found in fitted[1:]:
+        assert found[0] == fitted[0][0]
+        np.testing.assert_array_equal(found[1], fitted[0][1])
+        np.testing.assert_array_equal(found[2], fitted[0][2])
+    assert len(fitted[0][1]) == min(most, len(labelled))

@@ -10,11 +10,16 @@ import pytest
 from praxia.checkpoint.store import load_policy, read_config
 from praxia.core.errors import PraxiaError
 from praxia.data.dataset import Dataset
+from praxia.dataloader.action_chunks import chunks_of
+from praxia.dataloader.fitting import compute_statistics, fit_transforms
+from praxia.dataloader.mixture_config import DatasetEntry, MixtureConfig
+from praxia.dataloader.view import DatasetView
 from praxia.heads.autoregressive import Autoregressive
 from praxia.heads.decoders import PrefixTransformer
 from praxia.heads.denoisers.residual_mlp import ResidualMLP
 from praxia.heads.diffusion import Diffusion
 from praxia.training import engine
+from praxia.training.coverage import cover
 
 
 def fit(run, data, out, **more):
@@ -199,3 +204,21 @@ def test_failed_episodes_of_another_writer_are_left_out_with_a_warning(tiny_run,
         " takes them too"
     )
     assert fit(dataclasses.replace(tiny_run, only_success=False), tmp_path / "set", tmp_path / "all")["warnings"] == []
+
+
+def test_data_read_as_video_fit_no_tokenizer_and_dilute_no_share(tiny_run, dataset_path, wide_path):
+    narrow, wide = DatasetEntry(str(dataset_path)), DatasetEntry(str(wide_path))
+    video = DatasetEntry(str(dataset_path), DatasetView(actions=False))
+    of_narrow, alone, both = (
+        MixtureConfig(entries).open(tiny_run.window) for entries in ((narrow,), (wide,), (wide, video))
+    )
+
+    def fitted(windows):
+        transforms = fit_transforms(windows, compute_statistics(windows.entries, {}))
+        return with_tokenizer(tiny_run, "fast").model.fit(lambda: chunks_of(windows, transforms)[0]), transforms
+
+    assert fitted(both)[0] == fitted(alone)[0]
+    model, transforms = fitted(of_narrow)
+    clipped = cover(alone, transforms, model).clipped
+    assert cover(both, transforms, model).clipped == clipped
+    assert clipped["toy"]["action"]["move.0"] > 0.3

@@ -15,8 +15,11 @@ from praxia.core.errors import MismatchError, PraxiaError
 from praxia.core.labelling import ActionLabeller
 from praxia.core.window import Window
 from praxia.data.dataset import Dataset
+from praxia.dataloader.action_chunks import chunks_of
 from praxia.dataloader.fitting import compute_statistics, fit_transforms
 from praxia.dataloader.mixture import Mixture
+from praxia.dataloader.mixture_config import DatasetEntry, MixtureConfig
+from praxia.dataloader.view import DatasetView
 from praxia.dataloader.windows import Windows
 from praxia.encoders.state_only import StateOnly
 from praxia.heads.regression import Regression
@@ -81,6 +84,12 @@ def test_a_dim_with_two_values_is_a_switch(config):
     assert (dim, low, high) == (1, pytest.approx(-1), pytest.approx(1))
     assert config.unfitted() == RUN.model
     assert RUN.model.fitted_as(config) == config
+
+
+def test_video_beside_the_data_makes_no_third_value_of_a_switch(config, slides, transforms):
+    entries = (DatasetEntry(str(slides)), DatasetEntry(str(slides), DatasetView(actions=False)))
+    both = MixtureConfig(entries).open(RUN.window)
+    assert RUN.model.fit(lambda: chunks_of(both, transforms)[0]).fitted == config.fitted
 
 
 def test_the_loss_is_that_of_a_gaussian_and_a_switch(model, batch_of):

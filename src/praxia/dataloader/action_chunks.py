@@ -60,13 +60,15 @@ def chunks_of(windows: Mixture, transforms: Transforms) -> tuple[Float32[np.ndar
 
 
 def encoded_windows(windows: Mixture, transforms: Transforms) -> Samples:
-    """The windows of a mixture as training sees them, without images.
+    """The windows of a mixture as training sees them, without images, but for those of data read without actions.
 
     They are at the mixture's rate, through `transforms`, an episode's last action repeated. Of more than 16,384 windows
     that many are taken, evenly spaced; of sequences, as many as have so many steps.
     """
     most = max(1, MAX_CHUNKS // (windows.window.sequence_length or 1))
-    selected = np.linspace(0, len(windows) - 1, min(len(windows), most)).astype(np.int64)
+    has_actions = np.array([entry.view.actions for entry in windows.entries])
+    numbers = np.flatnonzero(np.repeat(has_actions, [len(entry) for entry in windows.entries]))
+    selected = numbers[np.linspace(0, len(numbers) - 1, min(len(numbers), most)).astype(np.int64)]
     return transforms.encode(windows.read(selected, with_images=False))
 
 

@@ -74,7 +74,9 @@ def compute_statistics(
 
 def _statistics(entry: Windows, relative: Mapping[str, RelativeActions]) -> dict[str, RunningStats]:
     found, name = entry.statistics(), entry.embodiment.name
-    return {**found, ACTION: chunk_statistics([entry], relative)[name]} if name in relative else found
+    if name not in relative or ACTION not in found:
+        return found
+    return {**found, ACTION: chunk_statistics([entry], relative)[name]}
 
 
 def fit_embodiments(
