@@ -33,23 +33,25 @@ class Room(gymnasium.Env):
 
     metadata: ClassVar[dict[str, Any]] = {"render_modes": ["rgb_array"], "render_fps": 10}
 
-    def __init__(self, render_mode: str | None = None, fails: bool = False):
+    def __init__(self, render_mode: str | None = None, fails: bool = False, late: bool = False):
         if fails:
             raise RuntimeError("no room")
         image = spaces.Box(0, 255, (8, 16, 3), np.uint8)
         number = spaces.Box(-np.inf, np.inf, (1,), np.float64)
         self.observation_space = spaces.Dict({"x": number, "goal": number, "seen": image, "text": spaces.Text(9)})
         self.action_space = spaces.Box(np.array([-1, 0], np.float32), np.array([1, np.inf], np.float32))
-        self.render_mode = render_mode
+        self.render_mode, self.late = render_mode, late
 
     def reset(self, *, seed: int | None = None, options: Any = None) -> Any:
         super().reset(seed=seed)
-        self.x, self.goal = 0.0, float(self.np_random.uniform(1, 2))
+        self.x, self.goal, self.steps = 0.0, float(self.np_random.uniform(1, 2)), 0
         return self.see(), {}
 
     def step(self, action: np.ndarray) -> Any:
-        self.x += float(action[0])
-        return self.see(), -abs(self.goal - self.x), False, False, {"there": abs(self.goal - self.x) < 0.5}
+        self.x, self.steps = self.x + float(action[0]), self.steps + 1
+        over = self.late and self.steps == 3
+        info = {"there": abs(self.goal - self.x) < 0.5} if over or not self.late else {}
+        return self.see(), -abs(self.goal - self.x), False, over, info
 
     def see(self) -> dict[str, Any]:
         image = np.zeros((8, 16, 3), np.uint8)
@@ -142,6 +144,16 @@ def test_success_is_unknown_where_nothing_says_so():
     env = build({name: value for name, value in ROOM.items() if name not in ("success", "images")})
     env.reset(family_of(GymnasiumDeclaration.from_json(ROOM)).draw_start("room", "test", 0))
     assert env.command(np.zeros(2, np.float32)).success is None
+
+
+@pytest.mark.parametrize("pace", [0.0, 0.5])
+def test_success_may_be_said_at_the_end_alone(pace: float):
+    """Steps without the entry have not succeeded, so that an episode that fails is one that failed."""
+    env = build({**ROOM, "kwargs": {"late": True}})
+    env.reset(family_of(GymnasiumDeclaration.from_json(ROOM)).draw_start("room", "test", 0))
+    outcomes = [env.command(np.array([pace, 0], np.float32)) for _ in range(3)]
+    assert [one.success for one in outcomes] == [False, False, pace > 0]
+    assert outcomes[-1].truncated
 
 
 @pytest.mark.parametrize(

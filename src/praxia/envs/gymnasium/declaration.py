@@ -26,7 +26,9 @@ environment's own image ("rgb_array"). The action is one continuous array; "kind
 (`core.embodiment.Kind`): what they are decides how a robot is held still, and what noise means.
 
 "success" is the entry of `info` that says whether a step succeeded, or {"reward": R}: a step succeeds if its reward is
-at least R. Left out, success is unknown: episodes are evaluated without a rate, and cannot be collected.
+at least R. A step without that entry has not succeeded: many environments have it only at the end of an episode, so a
+wrong name reads as no success at all. Left out, success is unknown: episodes are evaluated without a rate, and cannot
+be collected.
 "kwargs", "state", "images", "success", "size" (64: the side of its benchmark's images, in pixels) and
 "execution_horizon" (1: how many actions of a chunk are executed before the policy observes again) may be left out.
 """

@@ -142,7 +142,8 @@ class GymnasiumSimulator:
     def _success(self, reward: float, info: Mapping[str, Any]) -> bool | None:
         success = self._declaration.success
         if isinstance(success, str):
-            return bool(info[success]) if success in info else None
+            # Some say it at an episode's end alone, or only once there is success: unknown would drop their failures.
+            return bool(info.get(success, False))
         return None if success is None else reward >= success
 
     def _image(self, camera: str) -> UInt8[np.ndarray, "Y X 3"]:
