@@ -13,6 +13,8 @@ from praxia.cli.main import main
         ("sac metaworld --tasks window-open --reward sparse --out X", "unknown reward of metaworld 'sparse'"),
         ("rlpd metaworld --tasks window-open --out X", "expected --demos DIR with rlpd, got none"),
         ("sac pusht --tasks push --out X --learner.critics 1", "--learner.critics of at least 2"),
+        ("sac pusht --tasks push --out X --learner.temperature 0", "--learner.temperature above 0, got 0"),
+        ("sac pusht --tasks push --out X --workers 0", "expected --workers of at least 1, got 0"),
     ],
 )
 def test_bad_input_is_one_line(words, message, capsys, tmp_path, monkeypatch):

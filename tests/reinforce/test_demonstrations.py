@@ -128,3 +128,18 @@ def test_what_does_not_fit_is_refused(data, tmp_path):
         read_demonstrations(data, EnvSpec("point", "crashes"), EMBODIMENT)
     with pytest.raises(MismatchError, match="expected --demos with actions of 'other', got 'point'"):
         read_demonstrations(data, SPEC, replace(EMBODIMENT, name="other", action=EMBODIMENT.state))
+
+
+class Stuck(toy_point.Point):
+    """A point that no action moves."""
+
+    def command(self, action):
+        return super().command(np.zeros_like(action))
+
+
+def test_a_run_that_is_refused_leaves_its_folder_to_the_next(data, tmp_path):
+    shown = sac_run(steps=60, demonstration_share=0.5)
+    run = partial(reinforce, shown, tmp_path / "run", FAMILY, command="c", demos=data)
+    with pytest.raises(DataError, match="none of 6 demonstrations succeeds again"):
+        run(make_slots=lambda count: LocalSlots(count, Stuck))
+    assert not (tmp_path / "run" / "run.json").exists()

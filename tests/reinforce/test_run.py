@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import toy_point
-from toy_point import FAMILY, sac_run
+from toy_point import FAMILY, ppo_run, sac_run
 
 from praxia.checkpoint.expert import TrainedExpert
 from praxia.checkpoint.store import load_policy
@@ -154,13 +154,31 @@ def test_environments_that_always_crash_end_a_run(tmp_path):
 
 @pytest.mark.parametrize(
     ("options", "message"),
-    [({"critics": 1}, "--learner.critics of at least 2"), ({"discount": 1.0}, "--learner.discount within")],
+    [
+        ({"critics": 1}, "--learner.critics of at least 2"),
+        ({"discount": 1.0}, "--learner.discount within"),
+        ({"temperature": 0.0}, "--learner.temperature above 0, got 0"),
+        ({"learning_rate": -1.0}, "--learner.learning-rate above 0, got -1"),
+        ({"tau": 0.0}, "--learner.tau above 0, got 0"),
+        ({"tau": 1.5}, "--learner.tau of at most 1, got 1.5"),
+        ({"updates": float("nan")}, "--learner.updates above 0, got nan"),
+    ],
 )
 def test_options_without_a_meaning_are_refused(options, message):
     with pytest.raises(PraxiaError, match=message):
         sac_run(**options)
     with pytest.raises(PraxiaError, match=r"--train\.repeat of at least 1"):
         replace(sac_run(), train=replace(sac_run().train, repeat=0))
+    with pytest.raises(PraxiaError, match=r"--train\.checkpoint-s of at least 0, got -1"):
+        replace(sac_run(), train=replace(sac_run().train, checkpoint_s=-1.0))
+    with pytest.raises(PraxiaError, match=r"--learner\.clip above 0, got 0"):
+        replace(ppo_run(), learner=replace(ppo_run().learner, clip=0.0))
+
+
+def test_no_workers_are_refused(tmp_path):
+    with pytest.raises(PraxiaError, match="expected --workers of at least 1, got 0"):
+        reinforce(sac_run(), tmp_path / "run", FAMILY, command="c", workers=0)
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_learning_rate_that_diverges_is_named(tmp_path):

@@ -1,5 +1,6 @@
 """The options of a run of reinforcement learning, as values."""
 
+import math
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -42,14 +43,15 @@ class SAC(Config):
     def expect_sound(self) -> None:
         """Refuse options without a meaning. Raises PraxiaError."""
         _expect(self, "batch_size", "width", "depth", "warmup", "capacity")
+        _expect_above_0(self, "updates", "learning_rate", "tau", "temperature")
+        if self.tau > 1:
+            raise PraxiaError(f"expected --learner.tau of at most 1, got {self.tau:g}")
         if self.critics < 2:
             got = self.critics
             raise PraxiaError(f"expected --learner.critics of at least 2, of which targets take the least, got {got}")
         if not 0 <= self.demonstration_share < 1:
             got = self.demonstration_share
             raise PraxiaError(f"expected --learner.demonstration-share within [0, 1), got {got:g}")
-        if self.updates <= 0:
-            raise PraxiaError(f"expected --learner.updates above 0, got {self.updates:g}")
 
 
 @dataclass(frozen=True)
@@ -81,6 +83,7 @@ class PPO(Config):
     def expect_sound(self) -> None:
         """Refuse options without a meaning. Raises PraxiaError."""
         _expect(self, "rollout", "epochs", "batch_size", "width", "depth")
+        _expect_above_0(self, "clip", "learning_rate", "clip_norm")
         if not 0 <= self.decay <= 1:
             raise PraxiaError(f"expected --learner.decay within [0, 1], got {self.decay:g}")
 
@@ -90,6 +93,13 @@ def _expect(learner: SAC | PPO, *sizes: str) -> None:
     expect_positive(**{f"learner.{name.replace('_', '-')}": getattr(learner, name) for name in sizes})
     if not 0 <= learner.discount < 1:
         raise PraxiaError(f"expected --learner.discount within [0, 1), got {learner.discount:g}")
+
+
+def _expect_above_0(learner: SAC | PPO, *names: str) -> None:
+    """Refuse what is not finite and above 0."""
+    for name in names:
+        if not 0 < (got := getattr(learner, name)) < math.inf:
+            raise PraxiaError(f"expected --learner.{name.replace('_', '-')} above 0, got {got:g}")
 
 
 # The learners that `praxia reinforce` knows, with their defaults.
@@ -142,3 +152,5 @@ class ReinforceRun(Config):
         train = self.train
         sizes = {name: getattr(train, name) for name in ("steps", "repeat", "slots", "episodes", "log_every")}
         expect_positive(**{f"train.{name.replace('_', '-')}": value for name, value in sizes.items()})
+        if not train.checkpoint_s >= 0:
+            raise PraxiaError(f"expected --train.checkpoint-s of at least 0, got {train.checkpoint_s:g}")

@@ -16,7 +16,7 @@ from praxia.checkpoint.migration import RUN_SCHEMA
 from praxia.checkpoint.store import PolicyConfig, save_policy
 from praxia.core.config import config_to_json
 from praxia.core.embodiment import Embodiment
-from praxia.core.errors import DataError, PraxiaError
+from praxia.core.errors import DataError, PraxiaError, expect_positive
 from praxia.core.files import remove_leftovers, write_atomic
 from praxia.core.lock import Lock
 from praxia.core.simulator import expect_simulator
@@ -76,8 +76,8 @@ def reinforce(
     state, and ends with the weights that it would have had undisturbed.
 
     Raises:
-        PraxiaError: `out` holds a run and `resume` is False, or another run than the one to resume, or another process
-            writes there.
+        PraxiaError: no workers, `out` holds a run and `resume` is False, or another run than the one to resume, or
+            another process writes there.
         MismatchError: an environment without privileged state or declared rewards, an action without a range, or
             `demos` of another embodiment or writer.
         DataError: `demos` without episodes of the task that succeed again.
@@ -86,6 +86,7 @@ def reinforce(
             are kept.
     """
     torch.set_num_threads(1)
+    expect_positive(workers=workers)
     _expect_demonstrations(run, demos)
     began_s = time.perf_counter()
     task = _Task.of(run, family)
@@ -100,11 +101,13 @@ def reinforce(
         "seed": run.train.seed,
     }
     with disk_full(out), Lock(out / ".lock", out):
-        _begin(out, description, resume)
+        _expect_own_run(out, description, resume)
         counts, shown = dict[str, Any](), None
         if data is not None:
             shown, counts = _demonstrations(task, data[0], make_slots, run.train)
         interaction = _interaction(run, task, family, shown)
+        # Only now is it this run's folder: what is refused before leaves it to a corrected command.
+        write_atomic(out / "run.json", json.dumps(description, indent=1))
         _practise(interaction, task, run.train, out, make_slots, resume, report)
         weights = interaction.learner.actor.state_dict()
         window = Window({"state": (0,)}, run.train.repeat)
@@ -292,8 +295,8 @@ def _job(family: EnvFamily, spec: EnvSpec, split: str, seed: int, number: int) -
     return Job(spec, start, f"{seed}/{number}/{start.key}", number)
 
 
-def _begin(out: Path, description: dict[str, Any], resume: bool) -> None:
-    """Make `out` this run's folder, or check that it already is."""
+def _expect_own_run(out: Path, description: dict[str, Any], resume: bool) -> None:
+    """Check that `out` is this run's folder, or holds no run."""
     remove_leftovers(out)
     path = out / "run.json"
     if path.exists():
@@ -306,8 +309,6 @@ def _begin(out: Path, description: dict[str, Any], resume: bool) -> None:
             )
         expect_same_config(out, before, json.loads(json.dumps(description)))
         expect_same_data(out, before["data"], description["data"])
-    out.mkdir(parents=True, exist_ok=True)
-    write_atomic(path, json.dumps(description, indent=1))
 
 
 def _success(ended: list[Trajectory]) -> dict[str, Any]:
