@@ -193,6 +193,15 @@ def test_a_crash_ends_its_episode_alone(module, monkeypatch):
     assert asyncio.run(run_episode(benchmark, Striding(), {"name": "walk", "episode_idx": 1}))["steps"] > 2
 
 
+def test_no_start_counts_twice(module, monkeypatch):
+    monkeypatch.setattr(toy_benchmark, "FAMILY", family(lambda task, split, index: draw_start(task, split, index % 2)))
+    benchmark = module.PraxiaBenchmark("toy/plain")
+    for index in (0, 1, 1):
+        asyncio.run(benchmark.start_episode({"name": "run", "episode_idx": index}))
+    with pytest.raises(PraxiaError, match="expected another start of 'run' as episode 2, got that of 0"):
+        asyncio.run(benchmark.start_episode({"name": "run", "episode_idx": 2}))
+
+
 def test_what_does_not_fit_is_refused(module):
     for name in ("toy/plain/delay-2", "toy/plain/think-4-late-1"):
         with pytest.raises(MismatchError, match=f"since vla-eval waits for each action, got '{name}'"):

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from praxia.core.errors import PraxiaError
 from praxia.core.types import ChunkExecution, Sampling, Start
 from praxia.envs.family import EnvFamily
 from praxia.evaluation.benchmarks import Benchmark
@@ -68,7 +69,7 @@ def plan(evaluation: Evaluation, family: EnvFamily) -> list[Job]:
 
     Raises:
         UnknownName: there is no such control.
-        PraxiaError: the control cannot disturb anything here.
+        PraxiaError: the control cannot disturb anything here; or a task has fewer different starts.
     """
     benchmark, jobs = evaluation.benchmark, []
     for task in benchmark.tasks:
@@ -78,5 +79,9 @@ def plan(evaluation: Evaluation, family: EnvFamily) -> list[Job]:
             for repeat in range(evaluation.repeats):
                 key = episode_key(evaluation.seed, start, repeat)
                 jobs.append(Job(spec, start, key, len(jobs), repeat=repeat))
-    assert len({job.episode for job in jobs}) == len(jobs), "two starts of this benchmark are equal"
+    if len({job.episode for job in jobs}) < len(jobs):
+        raise PraxiaError(
+            f"expected at most as many episodes as {benchmark.name!r} has different starts of each task, got"
+            f" {evaluation.episodes}; ask for fewer"
+        )
     return jobs

@@ -89,6 +89,8 @@ class PraxiaBenchmark(HarnessBenchmark):
         self._hold = HoldAction.of(self._embodiment)
         self._slots = LocalSlots(1, self._family.build)
         self._episode: _Episode | None = None
+        # The number of each start, by its key.
+        self._numbers: dict[str, int] = {}
 
     def get_tasks(self) -> list[Entries]:
         return [{"name": task, "suite": self._benchmark.name} for task in self._benchmark.tasks]
@@ -102,9 +104,15 @@ class PraxiaBenchmark(HarnessBenchmark):
         """Begin at the start of the number "episode_idx" of a task.
 
         `task` gets the entry "episode", the key of the policy's noise: the harness sends it to the server.
+
+        Raises:
+            PraxiaError: the task has fewer different starts.
         """
         name = task["name"]
-        start = self._family.draw_start(name, self._benchmark.split, task.get("episode_idx", 0))
+        number = task.get("episode_idx", 0)
+        start = self._family.draw_start(name, self._benchmark.split, number)
+        if (first := self._numbers.setdefault(start.key, number)) != number:
+            raise PraxiaError(f"expected another start of {name!r} as episode {number}, got that of {first}: ask for fewer")
         task["episode"] = episode_key(self._seed, start)
         job = Job(self._benchmark.spec(name), start, task["episode"], 0)
         self._slots.begin(0, job.spec, start, self._cameras)

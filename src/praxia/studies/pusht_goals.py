@@ -22,7 +22,7 @@ def expert_goals(count: int) -> list[list[dict[str, list[float]]]]:
     """`count` pairs of poses, `{"agent": [x, y], "block": [x, y, angle]}`, `STEPS` control steps apart.
 
     Each is of an episode of its own, from a start that no training has, at a step that is drawn; episodes that are
-    shorter are left out. `envs/pusht/goals.json` has 100.
+    shorter are left out. `envs/pusht/goals.json` has 200.
     """
     found = []
     for index in range(10 * count):

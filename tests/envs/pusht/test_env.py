@@ -2,6 +2,7 @@ import hashlib
 import json
 import subprocess
 import sys
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,8 @@ from praxia.core.errors import MismatchError, PraxiaError, UnknownName
 from praxia.core.types import EnvSpec, Start
 from praxia.envs import build, find_family
 from praxia.envs.snapshots import decode_snapshot
+from praxia.evaluation.benchmarks import find_benchmark
+from praxia.evaluation.plan import Evaluation, plan
 
 FAMILY = find_family("pusht")
 
@@ -172,12 +175,30 @@ def test_a_shown_goal_is_reached_as_dino_wm_says(agent, x, angle, success):
     assert (moved.reward > 0) == (agent > 0)
 
 
-def test_starts_with_a_shown_goal_differ_within_a_split_and_end():
-    starts = [FAMILY.draw_start("as-shown", "test", index) for index in range(100)]
-    assert len({one.key for one in starts}) == 100
-    assert starts[0] != FAMILY.draw_start("as-shown", "train-0", 0)
-    with pytest.raises(PraxiaError, match="has 100 starts, got start 100"):
-        FAMILY.draw_start("as-shown", "test", 100)
+def test_splits_with_a_shown_goal_have_no_start_in_common():
+    counts = {"test": 100, "train-0": 50, "train-1": 50, "fresh": 50, "fresh-1": 50}
+    drawn = {
+        split: [FAMILY.draw_start("as-shown", split, index).key for index in range(count)]
+        for split, count in counts.items()
+    }
+    assert {split: len(set(keys)) for split, keys in drawn.items()} == counts
+    for one, other in combinations(("test", "train-0", "fresh"), 2):
+        assert not set(drawn[one]) & set(drawn[other])
+    for seed in ("train", "fresh"):
+        first, second = (keys for split, keys in drawn.items() if split.startswith(seed))
+        assert set(first) == set(second)
+        assert first != second
+
+
+def test_starts_with_a_shown_goal_begin_again_after_the_last_one():
+    """A learner draws any number; an evaluation needs different ones."""
+    for split, count in (("test", 100), ("train-0", 50)):
+        first = FAMILY.draw_start("as-shown", split, 7)
+        assert first == FAMILY.draw_start("as-shown", split, 7 + count * 10**6)
+    benchmark = find_benchmark("pusht/as-shown")
+    assert len(plan(Evaluation(benchmark, "", episodes=100), FAMILY)) == 100
+    with pytest.raises(PraxiaError, match="as 'pusht/as-shown' has different starts of each task, got 101"):
+        plan(Evaluation(benchmark, "", episodes=101), FAMILY)
 
 
 def test_a_snapshot_of_an_episode_with_a_shown_goal_continues_bit_for_bit():

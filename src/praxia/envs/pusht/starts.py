@@ -6,11 +6,11 @@ from pathlib import Path
 
 import numpy as np
 
-from praxia.core.errors import PraxiaError, UnknownName
+from praxia.core.errors import UnknownName
 from praxia.core.keys import generator
 from praxia.core.types import Start
 
-__all__ = ["AS_SHOWN", "GOALS", "INSTRUCTIONS", "draw_start", "short_name", "twin_start"]
+__all__ = ["AS_SHOWN", "GOALS", "INSTRUCTIONS", "PAIRS", "draw_start", "short_name", "twin_start"]
 
 AS_SHOWN = "as-shown"
 INSTRUCTIONS = {
@@ -20,6 +20,8 @@ INSTRUCTIONS = {
 
 # Pairs of moments of the expert's episodes, 25 steps apart: `studies.pusht_goals` makes the file.
 GOALS = Path(__file__).with_name("goals.json")
+# Which of them each split has.
+PAIRS = {"test": slice(0, 100), "train": slice(100, 150), "others": slice(150, 200)}
 
 # The T's centre of gravity, in its own frame. The package places the T and then turns it about this point.
 GRAVITY_PX = np.array([0.0, 45.0])
@@ -39,15 +41,13 @@ def short_name(task: str) -> str:
 def draw_start(task: str, split: str, index: int) -> Start:
     """Start `index` of a split, such as "test" or "train-0": a pure function of (task, split, index).
 
-    Of "as-shown" there are as many as pairs in `GOALS`, in an order of its own for each split. The payload then has
-    "goal", too, `{"agent", "block"}` as in the start.
+    Of "as-shown" there are as many as pairs in `GOALS`: `PAIRS` of "test", of splits that begin with "train", and of
+    all others, so that these have no start in common. Each split has an order of its own; after its last start the
+    first comes again. The payload then has "goal", too, `{"agent", "block"}` as in the start.
 
     Of "push" the payload is `{"agent": [x, y], "block": [x, y, angle]}` in pixels and radians. The distribution is the
     package's, the generator is not. Deviation: the package's `reset_to_state` takes the T's position before it is
     turned; the payload has the resulting position.
-
-    Raises:
-        PraxiaError: more starts of "as-shown" than there are.
     """
     if short_name(task) == AS_SHOWN:
         return _draw_pair(split, index)
@@ -65,10 +65,9 @@ def twin_start(start: Start) -> Start:
 
 
 def _draw_pair(split: str, index: int) -> Start:
-    pairs = _pairs()
-    if index >= len(pairs):
-        raise PraxiaError(f"pusht/{AS_SHOWN} has {len(pairs)} starts, got start {index}; ask for fewer episodes")
-    begin, end = pairs[generator("pusht", AS_SHOWN, split).permutation(len(pairs))[index]]
+    kind = "test" if split == "test" else "train" if split.startswith("train") else "others"
+    pairs = _pairs()[PAIRS[kind]]
+    begin, end = pairs[generator("pusht", AS_SHOWN, split).permutation(len(pairs))[index % len(pairs)]]
     return Start("pusht", AS_SHOWN, {**begin, "goal": end})
 
 
