@@ -147,9 +147,10 @@ def test_a_world_of_other_actions_does_not_fit(world):
     config, identity = read_config(world)
     model = goal_inverse_tworoom().model.built_on(config.model)
     initial = InitialCheckpoint(world, model, identity, config.transforms, part=model.base_name)
-    assert initial.weights_for(model.build(SHAPES))
+    assert initial.weights_for(model.build(SHAPES), SHAPES)
+    others = replace(SHAPES, embodiment_dims=((4, 3),))
     with pytest.raises(MismatchError, match=r"do not fit into 'encoder\.world', the first 'encoder\.world\.predictor"):
-        initial.weights_for(model.build(replace(SHAPES, embodiment_dims=((4, 3),))))
+        initial.weights_for(model.build(others), others)
 
 
 def test_a_head_learns_from_the_data_as_without_a_world(walks, world, tmp_path):

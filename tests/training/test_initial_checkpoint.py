@@ -1,12 +1,20 @@
 import dataclasses
 
+import numpy as np
 import pytest
 import torch
 from praxia_testing import EMBODIMENT, make_config, make_policy
 
 from praxia.checkpoint.store import load_policy, read_config, save_policy
+from praxia.core.embodiment import Field
 from praxia.core.errors import MismatchError, PraxiaError
+from praxia.core.labelling import CODE
 from praxia.core.window import Window
+from praxia.heads.autoregressive import Autoregressive
+from praxia.heads.decoders import PrefixTransformer
+from praxia.heads.denoisers.residual_mlp import ResidualMLP
+from praxia.heads.flow import Flow
+from praxia.heads.parallel import ParallelBins
 from praxia.training import engine
 from praxia.training.initial_checkpoint import read_initial_checkpoint
 from praxia.transforms import tokenizer
@@ -95,3 +103,38 @@ def test_another_order_of_cameras_is_refused(tiny_run, tmp_path):
     read_initial_checkpoint(tmp_path, dataclasses.replace(tiny_run, window=window), config.embodiments)
     with pytest.raises(MismatchError, match="its window differ"):
         read_initial_checkpoint(tmp_path, dataclasses.replace(tiny_run, window=turned), config.embodiments)
+
+
+DECODER = PrefixTransformer(width=16, depth=1, num_heads=2)
+
+
+@pytest.mark.parametrize(
+    ("head", "fresh"),
+    [
+        (
+            Flow(ResidualMLP(width=16, depth=1)),
+            {"denoiser.action_in.weight", "denoiser.out.weight", "denoiser.out.bias"},
+        ),
+        (ParallelBins(decoder=DECODER), {"out.weight", "out.bias"}),
+        (Autoregressive("bins", DECODER), {"position.weight"}),
+    ],
+)
+def test_where_codes_are_as_many_as_actions_no_layer_of_their_size_stays(tiny_run, tmp_path, head, fresh):
+    """Equal sizes do not make a code an action."""
+    codes, chunks = np.random.default_rng(0).uniform(-1, 1, (2, 64, 4, 2)).astype(np.float32)
+    config = make_config()
+    run = dataclasses.replace(tiny_run, model=dataclasses.replace(config.model, head=head), window=config.window)
+    action = (Field("latent", 2, "discrete", CODE, low=0.0, high=7.0),)
+    coded = dataclasses.replace(EMBODIMENT, name="toy-codes", action=action)
+    config = dataclasses.replace(config, model=run.model.fit(lambda: codes), embodiments=(coded,))
+    saved = {name: value + 0.1 for name, value in config.model.build(config.shapes).state_dict().items()}
+    save_policy(tmp_path / "policy", config, saved)
+
+    def begun_fresh(embodiment):
+        initial = read_initial_checkpoint(tmp_path, run, (embodiment,), refit=True)
+        initial = initial.refitted(run, config.transforms.embodiments, lambda transforms: chunks)
+        begun = initial.weights_for(initial.model.build(config.shapes), config.shapes)
+        return {name for name, value in begun.items() if not torch.equal(value, saved[name])}
+
+    assert begun_fresh(EMBODIMENT) == {f"head.{name}" for name in fresh}
+    assert begun_fresh(coded) == set()

@@ -34,7 +34,7 @@ def build_model(
     def build(first: bool) -> nn.Module:
         model = config.model.build(config.shapes)
         _expect_trainable(model, config.model, validated=validated)
-        _begin(model, initial and (initial.weights_for(model) if first else model.state_dict()))
+        _begin(model, initial and (initial.weights_for(model, config.shapes) if first else model.state_dict()))
         if options.compile:
             _expect_blocks(model, config.model, "compile")
         if options.activation_checkpointing:

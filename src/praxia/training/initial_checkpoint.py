@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from jaxtyping import Float32
 from torch import Tensor, nn
 
@@ -17,6 +18,7 @@ from praxia.core.labelling import has_codes
 from praxia.data.generation import GENERATION
 from praxia.dataloader.mixture_config import MixtureConfig
 from praxia.nn.trainable import BuildsOn, FitsData, ModelConfig
+from praxia.nn.types import Shapes
 from praxia.training.config import TrainRun
 from praxia.transforms.chain import EmbodimentTransforms, Transforms
 
@@ -28,7 +30,8 @@ class InitialCheckpoint:
     """A policy's model and transforms. `refit`: normalisers and tokenizer are fitted on the new data.
 
     `part`: the weights are those of the part of this name of the model to train (`nn.trainable.BuildsOn`).
-    `generation` is that of the data behind it (`data.generation`).
+    `generation` is that of the data behind it (`data.generation`). `other_actions`: its actions are codes, and the new
+    data's are not; `wider` is then the model fitted on actions with a dim more.
     """
 
     path: Path
@@ -38,6 +41,8 @@ class InitialCheckpoint:
     refit: bool = False
     part: str | None = None
     generation: int = 0
+    other_actions: bool = False
+    wider: ModelConfig | None = None
 
     def refitted(
         self,
@@ -50,14 +55,18 @@ class InitialCheckpoint:
         The tokenizer of instructions stays, because the weights depend on it.
         """
         transforms = replace(self.transforms, embodiments=embodiments)
-        model = run.model
+        model, wider = run.model, run.model if self.other_actions else None
         if isinstance(model, FitsData):
             model = model.refitted_as(self.model, lambda: chunks(transforms))
-        return replace(self, model=model, transforms=transforms, refit=True)
+        if isinstance(wider, FitsData):
+            wider = wider.refitted_as(self.model, lambda: np.pad(chunks(transforms), ((0, 0), (0, 0), (0, 1))))
+        return replace(self, model=model, transforms=transforms, refit=True, wider=wider)
 
-    def weights_for(self, model: nn.Module) -> Mapping[str, Tensor]:
-        """The weights to begin with, read now. Layers as large as a refitted tokenizer's vocabulary begin fresh, and so
-        does what is built on a part.
+    def weights_for(self, model: nn.Module, shapes: Shapes) -> Mapping[str, Tensor]:
+        """The weights to begin with, for a `model` of `shapes`, read now.
+
+        Layers as large as a refitted tokenizer's vocabulary begin fresh, and so does what is built on a part. Where
+        other actions take the place of codes, so do all layers whose size depends on the number of actions.
 
         Raises:
             DataError: they are not what was saved. MismatchError: the part has other sizes here.
@@ -74,7 +83,13 @@ class InitialCheckpoint:
                     " with other cameras or actions than this run has"
                 )
             return {**fresh, **part}
-        return {**fresh, **{name: value for name, value in weights.items() if value.shape == fresh[name].shape}}
+        kept = {name: value for name, value in weights.items() if value.shape == fresh[name].shape}
+        if self.wider is not None:
+            dims = tuple((state, action + 1) for state, action in shapes.embodiment_dims)
+            with torch.device("meta"):
+                wider = self.wider.build(replace(shapes, embodiment_dims=dims)).state_dict()
+            kept = {name: value for name, value in kept.items() if value.shape == wider[name].shape}
+        return {**fresh, **kept}
 
     def to_json(self) -> dict[str, Any]:
         return {"path": str(self.path), **self.identity.to_json(), "refit": self.refit}
@@ -129,8 +144,8 @@ def read_initial_checkpoint(
     """The policy at `path`, for a run on data of `embodiments`, which replace its own in order.
 
     An embodiment that the policy was trained on keeps its position. A policy whose actions are codes of latent actions
-    begins one with other actions, if what is fitted on actions is fitted anew (`refit`); layers that have another size
-    for these begin fresh (`InitialCheckpoint.weights_for`).
+    begins one with other actions, if what is fitted on actions is fitted anew (`refit`); layers whose size depends on
+    these begin fresh (`InitialCheckpoint.weights_for`).
 
     Raises:
         PraxiaError: no policy there. DataError: its config is not what was saved.
@@ -138,7 +153,9 @@ def read_initial_checkpoint(
             that are relative in one and absolute in the other.
     """
     config, identity = read_config(path)
+    other_actions = False
     if refit and all(map(has_codes, config.embodiments)):
+        other_actions = _meanings(embodiments) != _meanings(config.embodiments)
         config = replace(config, embodiments=_without_actions(config.embodiments))
         embodiments = _without_actions(embodiments)
     part = None if isinstance(config.model, BuildsOn) or not isinstance(run.model, BuildsOn) else run.model
@@ -174,7 +191,15 @@ def read_initial_checkpoint(
         model = model.fitted_as(config.model)
     generation = config.provenance.get(GENERATION, 0)
     part_name = part and part.base_name
-    return InitialCheckpoint(path, model, identity, config.transforms, part=part_name, generation=generation)
+    return InitialCheckpoint(
+        path,
+        model,
+        identity,
+        config.transforms,
+        part=part_name,
+        generation=generation,
+        other_actions=other_actions,
+    )
 
 
 def _without_actions(embodiments: Sequence[Embodiment]) -> tuple[Embodiment, ...]:
