@@ -112,7 +112,7 @@ class PraxiaBenchmark(HarnessBenchmark):
         number = task.get("episode_idx", 0)
         start = self._family.draw_start(name, self._benchmark.split, number)
         if (first := self._numbers.setdefault(start.key, number)) != number:
-            raise PraxiaError(f"expected another start of {name!r} as episode {number}, got that of {first}: ask for fewer")
+            raise PraxiaError(f"expected another start of {name!r} as episode {number}, got that of {first}")
         task["episode"] = episode_key(self._seed, start)
         job = Job(self._benchmark.spec(name), start, task["episode"], 0)
         self._slots.begin(0, job.spec, start, self._cameras)
