@@ -5,20 +5,23 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from inside_testing import demonstrate, stored_world
-from world_testing import ToyWorld
+from world_testing import PointState, ToyWorld
 
 from praxia.checkpoint.store import read_config
 from praxia.cli.main import main
-from praxia.collect.dream import RecordedStarts, next_generation
+from praxia.collect.dream import DreamPlan, RecordedStarts, dream, next_generation
 from praxia.core.errors import DataError, MismatchError
-from praxia.core.types import EnvSpec, Start
+from praxia.core.types import Decision, EnvSpec, Start
 from praxia.core.window import Window
 from praxia.data.dataset import Dataset
 from praxia.data.generation import generations
 from praxia.dataloader.mixture_config import DatasetEntry, MixtureConfig, read_mixture
+from praxia.nn.world import Imagined
 from praxia.recipes.bimodal import regression_bimodal
 from praxia.training.engine import train
+from praxia.worlds.env import WorldEnv
 
 WINDOW = Window({"state": (0,)}, 8)
 
@@ -88,11 +91,89 @@ def test_between_imagined_timesteps_the_state_is_on_their_line(dreams):
     dataset = Dataset(dreams)
     state, action = dataset.column("observation.state"), dataset.column("action")
     first = int(dataset.episodes.first[0])
-    for at in (4, 8):
+    for at in (2, 4, 6, 8):
         moved = 0.1 * action[first : first + at].sum(0)
         np.testing.assert_allclose(state[first + at, :2], state[first, :2] + moved, atol=0.02)
-    np.testing.assert_allclose(state[first + 2, :2], state[[first, first + 4], :2].mean(0), atol=1e-5)
+        np.testing.assert_allclose(
+            state[first + at - 1, :2], state[[first + at - 2, first + at], :2].mean(0), atol=1e-5
+        )
     np.testing.assert_array_equal(state[first + 3, 2:], state[first, 2:])
+
+
+class Uneven:
+    """A world whose robot begins at 0 and speeds up: its path is on no line of decisions. It ends beyond `ends` m."""
+
+    window = Window({"state": (0,)}, horizon=8)
+
+    def __init__(self, embodiment, stride, ends):
+        self.embodiment, self.stride, self.ends = embodiment, stride, ends
+
+    def start(self, queries):
+        return PointState(torch.zeros(len(queries), 2))
+
+    def imagine(self, state, actions):
+        path = state.position[:, None] + actions.cumsum(1)
+        latents = path[:, self.stride - 1 :: self.stride, None]
+        return Imagined(latents, PointState(path[:, -1]), terminated=latents[..., 0, 0] > self.ends)
+
+
+class Faster:
+    """A policy of one action a step, which grows with the square of the step. It observes the state."""
+
+    privileged = False
+    window = Window({"state": (0,)}, horizon=8)
+
+    def __init__(self, embodiment):
+        self.embodiment = embodiment
+
+    def start(self, num_rows):
+        return None
+
+    def act(self, queries, carry):
+        steps = (query.step + np.arange(8) for query in queries)
+        return [Decision(np.stack([step**2 / 100] * 2, 1).astype(np.float32), np.ones(8, bool)) for step in steps], None
+
+
+class Shown:
+    """The robot's state, and an image as bright as it is far."""
+
+    cameras = ("top",)
+
+    def observe(self, state, first, cameras):
+        return [
+            replace(
+                one,
+                images={name: np.full((8, 8, 3), round(50 * row[0]), np.uint8) for name in cameras},
+                state=np.concatenate([row, one.state[2:]]),
+            )
+            for row, one in zip(state.position.numpy(), first, strict=True)
+        ]
+
+
+class Never:
+    def detect(self, latent, observed):
+        return torch.zeros(len(latent), dtype=torch.bool)
+
+
+@pytest.mark.parametrize(("stride", "ends", "steps"), [(1, 9.0, 10), (2, 9.0, 10), (4, 9.0, 12), (2, 0.5, 6)])
+def test_every_imagined_timestep_is_kept(demonstrations, tmp_path, stride, ends, steps):
+    """Decided every eight steps, also where the last chunk is cut off, or the world ends the episode within one."""
+    starts = RecordedStarts(Dataset(demonstrations))
+    embodiment = starts.dataset.embodiment
+    if stride > 1:
+        embodiment = replace(embodiment, cameras=())
+    slots = WorldEnv(Uneven(embodiment, stride, ends), Shown(), Never(), starts, 2)
+    plan = DreamPlan("data", "world", "probes", "policy", 1, 2, 10 if stride < 4 else 12, 8, stride)
+    dream(plan, tmp_path / "out", embodiment, Faster(embodiment), starts, lambda num: slots)
+    dataset = Dataset(tmp_path / "out")
+    assert dataset.episodes.length.tolist() == [steps] * 2
+    path = np.concatenate([[0], np.cumsum(np.arange(steps) ** 2 / 100)])
+    state, seen = dataset.column("observation.state")[:steps, 0], np.arange(0, steps + 1, stride)
+    expected = np.interp(np.arange(steps), seen, [state[0], *path[seen[1:]]])
+    np.testing.assert_allclose(state, expected, atol=1e-6)
+    if stride == 1:
+        brightness = dataset.decode("top", np.arange(1, steps)).mean((1, 2, 3))
+        np.testing.assert_allclose(brightness, 50 * path[1:steps], atol=4)
 
 
 def test_they_are_a_function_of_their_plan(dreams, world, policy, demonstrations, tmp_path):

@@ -132,6 +132,7 @@ def dream(
         recovered = begin_recording(out, plan.to_json(), resume=resume)
         missing = sorted(set(range(plan.episodes)) - set(recovered))
         recorder, spec = StagedRecorder(out, embodiment), EnvSpec(RECORDED, "")
+        cameras = tuple(one.name for one in embodiment.cameras)
         drawn = {index: starts.draw(plan.seed, index) for index in missing}
         jobs = [Job(spec, start, f"{plan.seed}/{index}", index) for index, start in drawn.items()]
         if jobs:
@@ -144,7 +145,7 @@ def dream(
                         execution=ChunkExecution(plan.execution_horizon),
                         horizon=plan.steps,
                         steps_after_success=plan.stride,
-                        recording=Recording(tuple(one.name for one in embodiment.cameras), snapshots=False),
+                        recording=Recording(cameras, snapshots=False, every_step=True, stride=plan.stride),
                     )
                 ):
                     _save(recorder, trajectory, embodiment, plan)
@@ -173,13 +174,12 @@ def _save(recorder: StagedRecorder, trajectory: Trajectory, embodiment: Embodime
 
 
 def _episode(trajectory: Trajectory, embodiment: Embodiment, plan: DreamPlan) -> Episode:
-    """The trajectory, which was observed at every decision, with an observation before every step."""
-    every = plan.execution_horizon
+    """The trajectory, which was observed at every imagined timestep, with an observation before every step."""
     seen = trajectory.observations
 
     def before(step: int) -> Observation:
-        at, share = step // every, step % every / every
-        if share == 0 or at + 1 >= len(seen):  # after the last decision of an episode that the world ended
+        at, share = step // plan.stride, step % plan.stride / plan.stride
+        if share == 0:
             return seen[at]
         state = (1 - share) * seen[at].state + share * seen[at + 1].state
         return replace(seen[at], state=state.astype(np.float32))

@@ -59,7 +59,8 @@ class RunningEpisode:
         self._num_decisions = 0
         self._recording = recording
         self._hands_on_steps = every_step
-        self._observes_every_step = every_step or (recording is not None and recording.every_step)
+        recorded = recording.stride if recording is not None and recording.every_step else None
+        self._stride = 1 if every_step else recorded
         self._new_steps: list[Step] = []
         self._execution = agent.execution
         self._embodiment = embodiment
@@ -171,10 +172,12 @@ class RunningEpisode:
 
     def observed_steps(self) -> tuple[int, ...]:
         """After which of the planned steps to observe: all that the next decision may see, the last one at least."""
-        num_planned = len(self.planned_actions)
-        first = 1 if self._observes_every_step else num_planned - self._num_past
-        final = (FINAL_OBSERVATION,) if self._hands_on_steps else ()
-        return (*final, *range(max(1, first), num_planned + 1))
+        num_planned, stride = len(self.planned_actions), self._stride
+        seen = {*range(max(1, num_planned - self._num_past), num_planned + 1)}
+        if stride is not None:
+            seen |= {*range(stride - self.steps % stride, num_planned, stride)}
+        final = (FINAL_OBSERVATION,) if self._hands_on_steps or (stride or 1) > 1 else ()
+        return (*final, *sorted(seen))
 
     @property
     def has_begun(self) -> bool:

@@ -51,12 +51,14 @@ class Recording:
     Among the cameras are the names of the streams that are kept.
 
     Without a recording nothing is rendered that the policy does not observe. With `every_step` observations are made
-    after every step, and not only where the policy decides.
+    after every step, and not only where the policy decides; with a `stride` above 1, for environments that show no
+    more, after every so many steps of the episode and after its last one.
     """
 
     cameras: tuple[str, ...]
     snapshots: bool = True
     every_step: bool = False
+    stride: int = 1
 
 
 @dataclass(frozen=True)
@@ -97,8 +99,9 @@ class Trajectory:
     """One episode of T steps.
 
     `actions` were executed, in declared units; `labels` are what a learner should imitate, under ensembling the
-    executed actions. With a `Recording`, `observations` has one entry per decision (or step, with `every_step`) and one
-    after the last step if it was observed: the environment did not end the episode, or steps were handed on.
+    executed actions. With a `Recording`, `observations` has one entry per decision (or step, with `every_step`, or
+    stride of steps) and one after the last step if it was observed: the environment did not end the episode, steps were
+    handed on, or there is a stride.
     `snapshots` has one entry per step; `extras` has those of the decisions, [T, ...] by name, and `actors` who chose
     each action, if any decision says so. `error` is the text of a crash, which says nothing about the policy, or with
     `is_fault` of the policy's own fault that ended the episode. `ages` says how old, in control steps, the observation

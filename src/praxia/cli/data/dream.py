@@ -20,7 +20,7 @@ class DreamArguments:
 
     Episodes begin with frames of SET, from which the world's probes are fitted too. Every episode has a generation
     number, one more than the latest of what the world, the policy and SET learned from. Training refuses mixtures that
-    are dreamed by more than half, dreams of dreams, and any for a world, unless a mixture file says otherwise.
+    are dreamed by more than half, and dreams of dreams, unless a mixture file says otherwise. A world learns from none.
     """
 
     world: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="WORLD")]
