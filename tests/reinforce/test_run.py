@@ -5,6 +5,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,7 @@ from praxia.rollout.loop import rollout
 from praxia.rollout.slots import LocalSlots
 from praxia.rollout.types import Job
 from praxia.studio.report import write_report
+from praxia.training.saving import Saver
 
 
 def local(count):
@@ -125,6 +127,28 @@ def test_a_run_that_fails_on_the_way_ends_with_the_same_weights(tmp_path, task):
         with pytest.raises(KeyboardInterrupt):
             train(sac_run(task), tmp_path / "failing", resume=number > 0, report=fail)
     assert train(sac_run(task), tmp_path / "failing", resume=True)["weights_sha256"] == expected
+
+
+@pytest.mark.parametrize(("task", "make_run"), [("ends", sac_run), ("reach", sac_run), ("ends", ppo_run)])
+def test_many_slots_whose_episodes_begin_at_any_time_are_saved(tmp_path, monkeypatch, task, make_run):
+    """A state is saved before every decision, wherever the slots are, and leads to the same weights."""
+    run = make_run(task, 240)
+    run = replace(run, train=replace(run.train, slots=8, episodes=1))
+    done = []
+    expected = train(run, tmp_path / "undisturbed", report=lambda step, planned, text: done.append(step))
+    monkeypatch.setattr(Saver, "due", lambda self: True)
+    steps = sorted({step for step in done if 0 < step < 240})
+    assert len(steps) > 10
+    for number, (before, fails_at) in enumerate(list(pairwise(steps))[2::3]):
+
+        def fail(step, planned, text, fails_at=fails_at):
+            if step >= fails_at:
+                raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            train(run, tmp_path / "failing", resume=number > 0, report=fail)
+        assert max(int(one.name) for one in (tmp_path / "failing" / "state").iterdir() if one.name.isdigit()) == before
+    assert train(run, tmp_path / "failing", resume=True)["weights_sha256"] == expected["weights_sha256"]
 
 
 @pytest.mark.slow

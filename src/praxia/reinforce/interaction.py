@@ -25,13 +25,16 @@ __all__ = ["Interaction", "Lockstep"]
 class Lockstep:
     """A `VectorEnv` whose results come together: all slots that are under way, in the order of their numbers.
 
-    So neither what a learner learns from nor when it acts depends on which slot was fastest.
+    So neither what a learner learns from nor when it acts depends on which slot was fastest. `delays` are calls of
+    `ready`, by slot, for which its first result is kept back.
     """
 
-    def __init__(self, slots: VectorEnv):
+    def __init__(self, slots: VectorEnv, delays: Mapping[int, int] | None = None):
         self.num_slots = slots.num_slots
         self._slots = slots
         self._pending: set[int] = set()
+        self._found: dict[int, SlotResult] = {}
+        self._delays = dict(delays or {})
 
     def begin(
         self,
@@ -57,11 +60,12 @@ class Lockstep:
         self._slots.advance(slot, actions, stop_on_success, observe)
 
     def ready(self) -> list[SlotResult]:
-        found: dict[int, SlotResult] = {}
-        while self._pending - found.keys():
-            found |= {result.slot: result for result in self._slots.ready()}
+        while self._pending - self._found.keys():
+            self._found |= {result.slot: result for result in self._slots.ready()}
         self._pending.clear()
-        return [found[slot] for slot in sorted(found)]
+        due = [slot for slot in sorted(self._found) if not self._delays.get(slot)]
+        self._delays = {slot: delay - 1 for slot, delay in self._delays.items() if delay > 0}
+        return [self._found.pop(slot) for slot in due]
 
     def close(self) -> None:
         self._slots.close()
@@ -75,7 +79,8 @@ class Interaction:
 
     An open episode is known by its job and the actions executed so far. After a kill it is run again: its first
     decision is all these actions, which lead to where it was, since simulators repeat starts bit by bit; steps that
-    were learned from before are not learned from again.
+    were learned from before are not learned from again. Episodes without an action yet wait for these (`delays`), so
+    that all slots go on together.
     """
 
     privileged = True
@@ -97,15 +102,19 @@ class Interaction:
         # Control steps that were learned from, and the number of the next episode.
         self.env_steps, self.next_job = 0, 0
         self._steps, self._make_job = steps, make_job
-        # Called with the metrics of each update, and whether every slot is within an episode.
-        self.between: Callable[[list[dict[str, Tensor]], bool], None] = lambda metrics, within: None
+        # Called with the metrics of each update, and whether `open_episodes` is all there is to go on from.
+        self.between: Callable[[list[dict[str, Tensor]], bool], None] = lambda metrics, is_known: None
         self._transforms, self._layout, self._reward_scale = transforms, layout, reward_scale
         self._transitions = TransitionMaker(layout, self._add)
         self._job_of_slot: dict[int, int] = {}
         # The actions of each open episode, by its job.
         self._open: dict[int, list[np.ndarray]] = {}
+        # The slots whose episodes ask for a decision; those of the others are beginning meanwhile.
+        self._deciding: frozenset[int] = frozenset()
         # By slot, those of the episodes that were open at the kill.
         self._again: dict[int, tuple[int, np.ndarray]] = {}
+        # By slot, for how many rounds its first decision waits after a kill.
+        self.delays: dict[int, int] = {}
 
     @property
     def is_done(self) -> bool:
@@ -141,8 +150,8 @@ class Interaction:
     def act(self, queries: Sequence[Query], carry: None) -> tuple[list[Decision], None]:
         if not self.is_done:
             metrics = self.learner.learn()
-            within = len(queries) == len(self._job_of_slot) and all(query.step > 0 for query in queries)
-            self.between(metrics, within)
+            self._deciding = frozenset(query.row for query in queries)
+            self.between(metrics, self._is_known(queries))
         actions, extras = self._explore(queries)
         decisions = []
         for row, query in enumerate(queries):
@@ -154,19 +163,39 @@ class Interaction:
         return decisions, None
 
     def open_episodes(self) -> dict[str, np.ndarray]:
-        """What is under way, by name: each slot's job and its actions so far, and the counters."""
-        slots = {f"{slot:05d}": np.stack(self._open[number]) for slot, number in sorted(self._job_of_slot.items())}
-        jobs = [number for _, number in sorted(self._job_of_slot.items())]
-        counts = {"env_steps": self.env_steps, "next_job": self.next_job, "jobs": jobs}
-        return {**slots, **{name: np.array(value, np.int64) for name, value in counts.items()}}
+        """What is under way, by name: each slot's job and its actions so far, who is beginning, and the counters."""
+        jobs = dict(sorted(self._job_of_slot.items()))
+        slots = {f"{slot:05d}": self._actions(number) for slot, number in jobs.items()}
+        beginning = [slot for slot in jobs if slot not in self._deciding]
+        counts = {"env_steps": self.env_steps, "next_job": self.next_job, "jobs": list(jobs.values())}
+        numbers = {**counts, "beginning": beginning}
+        return {**slots, **{name: np.array(value, np.int64) for name, value in numbers.items()}}
 
     def restore(self, saved: Mapping[str, np.ndarray]) -> None:
         """Go on from what `open_episodes` returned."""
         self.env_steps, self.next_job = int(saved["env_steps"]), int(saved["next_job"])
         self._again = {slot: (int(number), saved[f"{slot:05d}"]) for slot, number in enumerate(saved["jobs"])}
+        # What has actions executes them first; then all that asked for a decision do so again, while others begin.
+        beginning = set(saved.get("beginning", np.zeros(0, np.int64)).tolist())
+        rounds = {slot: 2 if slot in beginning else int(len(done) == 0) for slot, (_, done) in self._again.items()}
+        self.delays = {slot: count - min(rounds.values()) for slot, count in rounds.items()}
+
+    def _is_known(self, queries: Sequence[Query]) -> bool:
+        """Whether the actions of each open episode lead to where it is: not of one that is being run again."""
+        steps = {query.row: query.step for query in queries}
+        return all(
+            len(self._open[number]) == steps.get(slot, 0) >= self._learned(number)
+            for slot, number in self._job_of_slot.items()
+        )
+
+    def _actions(self, number: int) -> Float32[np.ndarray, "K A"]:
+        assert self.embodiment is not None
+        return np.array(self._open[number], np.float32).reshape(-1, self.embodiment.action_dim)
 
     def _is_again(self, slot: int) -> bool:
-        return self._again[slot][0] == self._job_of_slot[slot]
+        """Whether the episode of the slot has actions to execute again."""
+        number, done = self._again[slot]
+        return number == self._job_of_slot[slot] and len(done) > 0
 
     def _learned(self, number: int) -> int:
         """How many steps of an episode were learned from before a kill."""

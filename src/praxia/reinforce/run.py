@@ -240,12 +240,12 @@ def _practise(
     with (
         closing(PracticeLog(out, train, resumed_from, report)) as log,
         Saver(state, train.checkpoint_s) as saver,
-        closing(Lockstep(make_slots(train.slots))) as slots,
+        closing(Lockstep(make_slots(train.slots), interaction.delays)) as slots,
     ):
 
-        def between(metrics: list[dict[str, Tensor]], within: bool) -> None:
+        def between(metrics: list[dict[str, Tensor]], is_known: bool) -> None:
             log.add(interaction.env_steps, metrics)
-            if within and saver.due():
+            if is_known and saver.due():
                 saver.save(interaction.env_steps)
 
         interaction.between = between

@@ -27,7 +27,7 @@ class ReinforceState:
     interaction: Interaction
 
     def copied(self) -> Copied:
-        """The state as it is now; the caller sees to it that every slot is within an episode."""
+        """The state as it is now; the caller sees to it that no episode is being run again."""
         learner = self.interaction.learner
         tensors = {"model": learner.model.state_dict()}
         tensors |= {f"optimizer-{name}": state_of_optimizer(one) for name, one in learner.optimizers.items()}
