@@ -23,9 +23,9 @@ IDENTITY = {"policy_sha256": "a" * 64, "weights_sha256": "b" * 64}
 class Brighter:
     """A coder without a network: whether the frame three steps on is brighter, and by which tenth."""
 
-    def __init__(self, embodiment=SLIDER, gap=3):
+    def __init__(self, embodiment=SLIDER, gap=3, camera="front"):
         self.embodiment = embodiment
-        self.window = Window({"image.front": (0,)}, 0, {"image.front": (gap,)})
+        self.window = Window({f"image.{camera}": (0,)}, 0, {f"image.{camera}": (gap,)})
         self.field = Field("latent", 2, "discrete", CODE, low=0.0, high=9.0)
 
     def code(self, samples):
@@ -75,11 +75,24 @@ def test_video_of_another_writer_needs_no_actions(slides, tmp_path):
     assert new.embodiment.name == "slider-codes"
 
 
+def test_the_coder_sees_images_in_the_size_it_knows(slides, tmp_path):
+    sizes = []
+
+    class Small(Brighter):
+        def code(self, samples):
+            sizes.extend(images["front"].shape[2:4] for images in (samples.images, samples.target_images))
+            return super().code(samples)
+
+    write_codes(slides, tmp_path / "out", Small(replace(SLIDER, cameras=(Camera("front", 8, 8),))), IDENTITY)
+    assert set(sizes) == {(8, 8)}
+    assert Dataset(tmp_path / "out").embodiment.cameras == SLIDER.cameras
+
+
 @pytest.mark.parametrize(
     ("coder", "error", "message"),
     [
         (Brighter(replace(SLIDER, control_hz=20.0)), MismatchError, r"'control_hz': 20.0.*, got .*10.0"),
-        (Brighter(replace(SLIDER, cameras=(Camera("front", 32, 32),))), MismatchError, r"\(32, 32\).*, got .*\(16, 16"),
+        (Brighter(camera="wrist"), MismatchError, r"'cameras': \['wrist'\].*, got .*'cameras': \[\]"),
         (Brighter(gap=STEPS), DataError, "episodes that are longer than the coder's gap"),
     ],
 )

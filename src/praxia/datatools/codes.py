@@ -8,19 +8,19 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float32
 
-from praxia.core.embodiment import Embodiment
 from praxia.core.errors import DataError, MismatchError
 from praxia.core.files import AnyPath
 from praxia.core.labelling import ChangeCoder
 from praxia.data.dataset import Dataset
 from praxia.data.features import field_dim_names
 from praxia.data.vectors import ACTION
+from praxia.dataloader.view import DatasetView
 from praxia.dataloader.windows import EXECUTED, Windows
 from praxia.datatools.edit.change import Change, EpisodeSlice
 from praxia.datatools.edit.computed import ComputedColumns
 from praxia.datatools.edit.source import SourceDataset
 from praxia.datatools.edit.write import expect_new, write
-from praxia.datatools.relabel import as_ours
+from praxia.datatools.relabel import as_ours, camera_sizes
 
 __all__ = ["write_codes"]
 
@@ -39,14 +39,15 @@ def write_codes(
     """Write a data set of ours in `out` with the episodes of `root` and the numbers of codes in place of actions.
 
     `root` may be of another writer, and have no actions. Of each episode the last frames, after which no later frame is
-    known, are left out, and episodes that have no others altogether. Videos are linked, not encoded. The embodiment is
-    named after its codes ("tworoom-codes"), so that no robot carries them out. `identity`, a JSON value that says which
-    model the coder is, is written into the plan and into the provenance of each episode ("coded_by").
+    known, are left out, and episodes that have no others altogether. Videos are linked, not encoded; the coder sees
+    images in the sizes that it knows. The embodiment is named after its codes ("tworoom-codes"), so that no robot
+    carries them out. `identity`, a JSON value that says which model the coder is, is written into the plan and into the
+    provenance of each episode ("coded_by").
 
     Returns {operation, out, episodes, frames, content_sha256, ...}.
 
     Raises:
-        MismatchError: another rate, or cameras of other sizes, than the coder's.
+        MismatchError: another rate, or other names of cameras, than the coder's.
         DataError: a data set that cannot be read, or in which every episode is too short.
         PraxiaError: `out` exists, or is inside of `root`.
     """
@@ -73,23 +74,19 @@ def write_codes(
 
 
 def _expect_coded(dataset: Dataset, coder: ChangeCoder) -> None:
-    known, found = (
-        {"control_hz": one.control_hz, **_sizes(one, coder.window.cameras)}
-        for one in (coder.embodiment, dataset.embodiment)
-    )
+    known = {"control_hz": coder.embodiment.control_hz, "cameras": sorted(coder.window.cameras)}
+    theirs = dataset.embodiment
+    found = {"control_hz": theirs.control_hz, "cameras": sorted(camera_sizes(theirs, coder.window))}
     if known != found:
         raise MismatchError(f"expected data like the coder's, {known}, got {found} of {dataset.root}")
-
-
-def _sizes(embodiment: Embodiment, cameras: tuple[str, ...]) -> dict[str, tuple[int, int]]:
-    return {one.name: (one.height, one.width) for one in embodiment.cameras if one.name in cameras}
 
 
 def _read(
     dataset: Dataset, coder: ChangeCoder, report: Callable[[int, int, str], None]
 ) -> tuple[Float32[np.ndarray, "N P"], Bool[np.ndarray, " N"]]:
     """The numbers of the codes of all frames in order, and where they are known."""
-    windows = Windows(dataset, coder.window, range(dataset.num_episodes))
+    view = DatasetView(sizes=camera_sizes(coder.embodiment, coder.window))
+    windows = Windows(dataset, coder.window, range(dataset.num_episodes), view)
     codes, valid = [], []
     for first in range(0, len(windows), BATCH):
         rows = np.arange(first, min(first + BATCH, len(windows)))

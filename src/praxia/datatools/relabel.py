@@ -13,16 +13,18 @@ from praxia.core.errors import MismatchError
 from praxia.core.files import AnyPath
 from praxia.core.labelling import ActionLabeller
 from praxia.core.types import Start
+from praxia.core.window import Window
 from praxia.data.dataset import Dataset
 from praxia.data.features import extra_key, field_dim_names
 from praxia.data.vectors import ACTION
+from praxia.dataloader.view import DatasetView
 from praxia.dataloader.windows import EXECUTED, Windows
 from praxia.datatools.edit.change import Change, EpisodeSlice
 from praxia.datatools.edit.computed import ComputedColumns
 from praxia.datatools.edit.source import SourceDataset
 from praxia.datatools.edit.write import expect_new, write
 
-__all__ = ["ACTION_STD", "as_ours", "relabel"]
+__all__ = ["ACTION_STD", "as_ours", "camera_sizes", "relabel"]
 
 # The feature with the predicted standard deviation of each dim of a pseudo-action, in its unit.
 ACTION_STD = extra_key("action_std")
@@ -42,14 +44,15 @@ def relabel(
     """Write a data set of ours in `out` with the episodes of `root` and the actions that `labeller` reads from them.
 
     `root` may be of another writer, and have no actions; those that it has are not read. It stays as it is, and videos
-    are linked, not encoded. Its new columns are "action" (and "action.executed", where it has that), and `ACTION_STD`.
-    `identity`, a JSON value that says which model the labeller is, is written into the plan ("edits") and into the
-    provenance of each episode ("relabelled_by"), from which merges keep it.
+    are linked, not encoded; the labeller sees images in the sizes that it knows. Its new columns are "action" (and
+    "action.executed", where it has that), and `ACTION_STD`. `identity`, a JSON value that says which model the labeller
+    is, is written into the plan ("edits") and into the provenance of each episode ("relabelled_by"), from which merges
+    keep it.
 
     Returns {out, episodes, frames, content_sha256, ..., action_std}: the last is the mean of `ACTION_STD` by dim.
 
     Raises:
-        MismatchError: another embodiment, cameras or rate than the labeller's, naming both.
+        MismatchError: another embodiment, names of cameras or rate than the labeller's, naming both.
         DataError: a data set that cannot be read. PraxiaError: `out` exists, or is inside of `root`.
     """
     dataset, source = Dataset(root), SourceDataset.open(root)
@@ -68,16 +71,13 @@ def relabel(
 def _expect_labelled(dataset: Dataset, labeller: ActionLabeller) -> None:
     """Refuse a data set that the labeller does not know. What another writer does not declare is not compared."""
     known, found = labeller.embodiment, dataset.embodiment
-    sizes, theirs = (
-        {camera.name: (camera.height, camera.width) for camera in one.cameras if camera.name in labeller.window.cameras}
-        for one in (known, found)
-    )
-    compared = {
-        "embodiment": (known.name, found.name),
+    cameras = sorted(labeller.window.cameras)
+    compared: dict[str, tuple[Any, Any]] = {
         "control_hz": (known.control_hz, found.control_hz),
-        "cameras": (sizes, theirs),
+        "cameras": (cameras, sorted(camera_sizes(found, labeller.window))),
     }
     if dataset.written_by_praxia:
+        compared["embodiment"] = (known.name, found.name)
         compared["action"] = ([one.description for one in known.action], [one.description for one in found.action])
     elif found.action_dim:
         compared["action dims"] = (known.action_dim, found.action_dim)
@@ -91,11 +91,17 @@ def _expect_labelled(dataset: Dataset, labeller: ActionLabeller) -> None:
         raise MismatchError(f"the labeller and {dataset.root} have other orders of dims: {difference.text}")
 
 
+def camera_sizes(embodiment: Embodiment, window: Window) -> dict[str, tuple[int, int]]:
+    """(height, width) of the cameras that windows show."""
+    return {one.name: (one.height, one.width) for one in embodiment.cameras if one.name in window.cameras}
+
+
 def _read(
     dataset: Dataset, labeller: ActionLabeller, report: Callable[[int, int, str], None]
 ) -> dict[str, Float32[np.ndarray, "N A"]]:
     """The new columns, of all frames in order."""
-    windows = Windows(dataset, labeller.window, range(dataset.num_episodes))
+    view = DatasetView(sizes=camera_sizes(labeller.embodiment, labeller.window))
+    windows = Windows(dataset, labeller.window, range(dataset.num_episodes), view)
     actions, stds = [], []
     for first in range(0, len(windows), BATCH):
         rows = np.arange(first, min(first + BATCH, len(windows)))
