@@ -41,6 +41,7 @@ class Room(gymnasium.Env):
         self.observation_space = spaces.Dict({"x": number, "goal": number, "seen": image, "text": spaces.Text(9)})
         self.action_space = spaces.Box(np.array([-1, 0], np.float32), np.array([1, np.inf], np.float32))
         self.render_mode, self.late = render_mode, late
+        self.canvas = np.zeros((8, 8, 3), np.uint8)
 
     def reset(self, *, seed: int | None = None, options: Any = None) -> Any:
         super().reset(seed=seed)
@@ -59,7 +60,9 @@ class Room(gymnasium.Env):
         return {"x": np.array([self.x]), "goal": np.array([self.goal]), "seen": image, "text": "room"}
 
     def render(self) -> Any:
-        return np.full((8, 8, 3), 7, np.uint8)
+        """Each image in place of the last one; brighter by a step."""
+        self.canvas[:] = 7 + self.steps
+        return self.canvas
 
 
 gymnasium.register("PraxiaRoom-v0", entry_point=Room)
@@ -135,9 +138,18 @@ def test_entries_are_state_and_images():
     assert seen.state[0] == 1
     assert seen.images["front"].shape == seen.images["side"].shape == (16, 16, 3)
     assert seen.images["front"][4:12, 4].min() == 200
-    assert (seen.images["side"] == 7).all()
+    assert (seen.images["side"] == 8).all()
     with pytest.raises(UnknownName, match="unknown camera 'top'"):
         env.observe(("top",))
+
+
+def test_an_image_stays_as_it_was():
+    env = build(ROOM, size=8)
+    env.reset(family_of(GymnasiumDeclaration.from_json(ROOM)).draw_start("room", "test", 0))
+    first = env.observe(("side",)).images["side"]
+    env.command(np.zeros(2, np.float32))
+    assert (env.observe(("side",)).images["side"] == 8).all()
+    assert (first == 7).all()
 
 
 def test_success_is_unknown_where_nothing_says_so():

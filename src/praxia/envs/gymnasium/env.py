@@ -155,4 +155,5 @@ class GymnasiumSimulator:
         if not isinstance(image, np.ndarray) or image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
             got = f"{image.dtype} {list(image.shape)}" if isinstance(image, np.ndarray) else type(image).__name__
             raise MismatchError(f"expected an image of {camera!r} as uint8 [Y, X, 3], got {got}")
-        return letterbox(image, self._spec.size_of(camera))
+        # A copy: environments may draw each image over the last one.
+        return letterbox(image, self._spec.size_of(camera)).copy()
