@@ -18,7 +18,7 @@ from praxia.data.images import pad_to
 from praxia.envs.pusht.starts import AS_SHOWN, INSTRUCTIONS, short_name
 from praxia.envs.snapshots import check_start, decode_snapshot, encode_snapshot
 
-__all__ = ["CAMERA", "PushT", "embodiment"]
+__all__ = ["CAMERA", "SIDE_PX", "PushT", "embodiment"]
 
 # The camera, and in the task "as-shown" the image that it would show at the goal.
 CAMERA, GOAL = "top", "goal"
@@ -95,7 +95,8 @@ class PushT:
         """Move towards a target position for one control period. Targets outside the image are clipped.
 
         The reward is the package's: the fraction of the goal that the T covers, divided by the 95% that suffice and end
-        the episode. Progress is the highest reward so far, so that an episode's progress is its published score.
+        the episode. Progress is the highest reward so far, so that an episode's progress is its published score. In the
+        task "as-shown" reward, success and end are as the class says, and progress is unknown.
         """
         target = np.clip(action, 0, SIDE_PX).astype(np.float32)
         self._actions.append(target)

@@ -10,7 +10,7 @@ from jaxtyping import UInt8
 from praxia.core.embodiment import Embodiment
 from praxia.core.types import EnvSpec, Simulator
 from praxia.envs.family import EnvFamily, GoldenFrame, RewardDeclaration
-from praxia.envs.pusht.env import CAMERA, PushT, embodiment
+from praxia.envs.pusht.env import CAMERA, SIDE_PX, PushT, embodiment
 from praxia.envs.pusht.starts import AS_SHOWN, INSTRUCTIONS, draw_start, short_name, twin_start
 from praxia.envs.wrappers import build_wrapped
 
@@ -44,6 +44,10 @@ def _horizon(task: str) -> int:
 
 
 def _rewards(task: str) -> dict[str, RewardDeclaration]:
+    if task == AS_SHOWN:
+        # Agent and T together move by less than the image's side in one step, wherever the target is.
+        meaning = "by how many pixels agent and T together come nearer to the goal"
+        return {"dense": RewardDeclaration(meaning, -SIDE_PX, SIDE_PX, _horizon(task))}
     meaning = "the share of the goal that the T covers, divided by the 95% that suffice"
     return {"dense": RewardDeclaration(meaning, 0.0, 1.0, _horizon(task), terminates="success")}
 
