@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 
 import pytest
+from data_fixtures import *  # noqa: F403 - the fixtures
 
 from praxia.cli.main import main
 from praxia.evaluation.benchmarks import Benchmark, find_benchmark

@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 
 from praxia.core.errors import UnknownName
+from praxia.core.window import Window
+from praxia.data.dataset import Dataset
 from praxia.studies import joint as module
 from praxia.studies import worlds as study
 
@@ -63,6 +65,16 @@ def test_pairs_of_all_seeds_count_together():
     assert not module.joint_passes([few, FLOW])
     assert module.joint_passes([few] * 20)
     assert not module.joint_passes([FLOW])
+
+
+def test_no_frame_past_the_end_is_measured(recorded):
+    """Episodes of 5 to 20 steps: the frame after the last of four actions exists one window less often than they."""
+    dataset = Dataset(recorded)
+    window = Window({"image.front": (0,)}, horizon=4, targets={"image.front": (2, 4)})
+    windows = module.Windows(dataset, window, range(8))
+    length = dataset.episodes.length
+    expected = [(episode, frame) for episode in range(8) for frame in range(length[episode] - 4)]
+    assert windows.frames_of(module._complete(windows)) == expected
 
 
 def test_a_ratio_is_of_means_and_its_interval_of_episodes():

@@ -153,10 +153,11 @@ def _success(summary: Mapping[str, Any]) -> Row:
 
 
 def _complete(windows: Windows) -> Int64[np.ndarray, " B"]:
-    """At most `NUM_WINDOWS` windows, evenly spaced among those whose every action is within the episode."""
+    """At most `NUM_WINDOWS` windows, evenly spaced among those whose actions and frames are all within the episode."""
     numbers = np.arange(len(windows), dtype=np.int64)
-    valid = windows.read(numbers, with_images=False).action_valid
-    assert valid is not None
+    read = windows.read(numbers, with_images=False)
+    assert read.action_valid is not None
+    valid = np.concatenate([read.action_valid, *read.target_image_valid.values()], axis=1)
     complete = numbers[valid.all(1)]
     return complete[np.linspace(0, len(complete) - 1, min(len(complete), NUM_WINDOWS)).astype(np.int64)]
 
