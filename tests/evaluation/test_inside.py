@@ -9,6 +9,7 @@ from inside_testing import demonstrate, stored_world
 from scipy.stats import rankdata
 
 from praxia.cli.main import main
+from praxia.core.errors import MismatchError
 from praxia.envs import find_family
 from praxia.evaluation.benchmarks import find_benchmark
 from praxia.evaluation.inside import open_inside, rank_inside, ranks, score_inside
@@ -111,6 +112,14 @@ def test_a_world_of_another_embodiment_is_refused(world, demonstrations):
     inside = open_inside(str(world), str(demonstrations), find_benchmark("bimodal"), None)
     with pytest.raises(ValueError, match="is for embodiment 'tworoom', and the world for 'bimodal'"):
         rank_inside(("random", "zero"), inside, TWOROOM, 2)
+
+
+def test_a_horizon_between_imagined_timesteps_is_refused_before_the_episodes(world, demonstrations, monkeypatch):
+    monkeypatch.setattr("praxia.evaluation.inside.score_inside", lambda *_: pytest.fail("it ran"))
+    benchmark = replace(find_benchmark("bimodal"), horizon=33)
+    inside = open_inside(str(world), str(demonstrations), benchmark, None)
+    with pytest.raises(MismatchError, match="horizon is a multiple of 2, got 33 steps of 'bimodal'"):
+        rank_inside(("random", "zero"), inside, benchmark, 2)
 
 
 def test_without_inside_there_is_one_policy(tmp_path, capsys):

@@ -116,6 +116,11 @@ def rank_inside(
     expect_positive(episodes=episodes)
     if len(policies) < 2:
         raise PraxiaError(f"expected two or more policies to rank, got {len(policies)}")
+    if benchmark.horizon % (stride := inside.world.stride):
+        raise MismatchError(
+            f"the world imagines every {stride} control steps: expected a benchmark whose horizon is a multiple of"
+            f" {stride}, got {benchmark.horizon} steps of {benchmark.name!r}"
+        )
     entries = [
         find_policy(name, benchmark, exact=False, workers=1, sampling=sampling, device=device) for name in policies
     ]
