@@ -75,6 +75,14 @@ def test_video_of_another_writer_needs_no_actions(slides, tmp_path):
     assert new.embodiment.name == "slider-codes"
 
 
+def test_codes_are_held_by_nothing(tmp_path):
+    """What the robot holds while it waits are its own actions, which the new data set has not."""
+    root = record_slides(tmp_path / "set", range(1), replace(SLIDER, hold={"grip": -1.0}))
+    assert Dataset(root).embodiment.hold
+    write_codes(root, tmp_path / "out", Brighter(), IDENTITY)
+    assert not Dataset(tmp_path / "out").embodiment.hold
+
+
 def test_the_coder_sees_images_in_the_size_it_knows(slides, tmp_path):
     sizes = []
 

@@ -63,7 +63,7 @@ def write_codes(
     ours = as_ours(source, dataset, coder.embodiment, {"coded_by": dict(identity)})
     assert ours.embodiment is not None
     name = f"{ours.embodiment.name}-codes"
-    ours = replace(ours, embodiment=replace(ours.embodiment, name=name, action=fields))
+    ours = replace(ours, embodiment=replace(ours.embodiment, name=name, action=fields, hold={}))
     part = EpisodeSlice(ours, kept, np.zeros_like(kept), lengths[kept])
     names = (ACTION, EXECUTED) if EXECUTED in dataset.info["features"] else (ACTION,)
     declared = {"dtype": "float32", "shape": [coder.field.size], "names": field_dim_names(fields)}

@@ -8,7 +8,7 @@ START_HERE = ("act", "diffusion-policy-unet", "flow")
 
 CAMERAS = "any data with cameras"
 GPU = "any data with cameras; a GPU"
-# Models of the world, whatever else they need.
+# Models of the world for any data with cameras, whatever else they need; those for one benchmark are listed with it.
 WORLDS = ("dino-wm", "world-decoder")
 
 
