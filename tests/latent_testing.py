@@ -15,10 +15,10 @@ from praxia.recipes.worlds import lewm_tworoom
 SMALL = FilmCNN(text=NoText(), channels=(8, 8, 16, 16), width=32)
 
 
-def record_walks(root):
-    """Four episodes of 30 random steps in TwoRoom, at 16 px; the folder."""
+def record_walks(root, size=16):
+    """Four episodes of 30 random steps in TwoRoom, at `size` px; the folder."""
     plan = CollectionPlan(
-        "tworoom", ("any",), 4, horizon=30, size=16, cameras=("top",), noise=(0.0,), policy="random", seed=1
+        "tworoom", ("any",), 4, horizon=30, size=size, cameras=("top",), noise=(0.0,), policy="random", seed=1
     )
     collect(plan, root, find_family("tworoom"))
     return root

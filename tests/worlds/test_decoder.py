@@ -3,11 +3,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from latent_testing import optimise, present_queries
+from latent_testing import optimise, present_queries, record_walks
 from world_testing import expect_world
 
-from praxia.checkpoint.store import load_model, load_world
+from praxia.checkpoint.store import load_model, load_world, read_config
 from praxia.core.errors import MismatchError, PraxiaError
+from praxia.dataloader.mixture_config import MixtureConfig
 from praxia.encoders.state_only import StateOnly
 from praxia.heads.regression import Regression
 from praxia.nn.world import Decodes, World
@@ -135,6 +136,19 @@ def test_a_run_resumes_and_goes_on_from_a_decoded_world(walks, decoder_run, worl
     train(tmp_path / "more", decoded_folder)
     more, before = (load_model(one)[0].state_dict() for one in (tmp_path / "more", decoded_folder))
     assert all(torch.equal(more[name], value) == name.startswith("world.") for name, value in before.items())
+
+
+def test_larger_images_are_read_at_the_worlds_size_and_set_sizes_are_compared(decoder_run, world_folder, tmp_path):
+    data = record_walks(tmp_path / "data", size=32)
+    run = replace(decoder_run, train=replace(decoder_run.train, steps=1))
+    options = {"recipe": "world-decoder", "command": "", "start_from": world_folder}
+    engine.train(run, [data], tmp_path / "run", **options)
+    config, before = (read_config(one)[0] for one in (tmp_path / "run", world_folder))
+    assert config.embodiments[0].cameras == before.embodiments[0].cameras
+    assert config.provenance["mixture"]["sizes"] == {"top": [16, 16]}
+    mixture = replace(MixtureConfig.of([data]), sizes={"top": (32, 32)})
+    with pytest.raises(MismatchError, match=r"expected images of 16x16 of camera 'top', .*, got 32x32"):
+        engine.train(run, mixture, tmp_path / "other", **options)
 
 
 def test_what_does_not_fit_is_refused(walks, decoder_run, small_run, world_folder, tmp_path):

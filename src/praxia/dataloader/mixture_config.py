@@ -179,6 +179,17 @@ class MixtureConfig:
                 found[camera.name] = limit
         return replace(self, sizes={**found, **self.sizes})
 
+    def resized(self, known: Mapping[str, tuple[int, int]]) -> "MixtureConfig":
+        """With the (height, width) in `known` for every camera of which an entry has another. Sizes that are set stay.
+
+        Raises:
+            UnknownName: a view has a name that its data set does not have.
+        """
+        cameras = self._cameras([Dataset(entry.data) for entry in self.entries])
+        found = {one.name: known[one.name] for one in cameras if one.name in known}
+        differ = {one.name for one in cameras if found.get(one.name) != (one.height, one.width)}
+        return replace(self, sizes={**{name: size for name, size in found.items() if name in differ}, **self.sizes})
+
     def _cameras(self, datasets: Sequence[Dataset]) -> list[Camera]:
         """The cameras of all entries' views, in their order and at the data sets' sizes."""
         pairs = zip(self.entries, datasets, strict=True)

@@ -100,7 +100,8 @@ def adapt_to_data(run: TrainRun, mixture: MixtureConfig, start_from: Path | None
 
     A window that sees every camera gets the policy's, and images that are larger than the policy's get its size. The
     run's image size becomes sizes of the mixture, and its horizon in seconds becomes the window's in steps. A model
-    that is built on another (`nn.trainable.BuildsOn`) gets that one, and its window if it has none of its own.
+    that is built on another (`nn.trainable.BuildsOn`) gets that one, its window if it has none of its own, and images
+    of exactly its sizes, because that one does not learn any more.
 
     Raises:
         PraxiaError: no policy there, or none given to build on; an image size below 1, or a horizon of less than half a
@@ -121,6 +122,8 @@ def adapt_to_data(run: TrainRun, mixture: MixtureConfig, start_from: Path | None
         cameras = [camera for one in config.embodiments for camera in one.cameras]
         known = {camera.name: (camera.height, camera.width) for camera in cameras}
         run = replace(run, window=run.window.with_cameras(config.window.cameras))
+        if isinstance(run.model, BuildsOn):
+            mixture = mixture.resized(known)
     if run.image_size is None:
         return run, mixture
     expect_positive(**{"image-size": run.image_size})
@@ -186,6 +189,8 @@ def read_initial_checkpoint(
             f"{', '.join(embodiment.name for embodiment in config.embodiments)}); see `praxia info {path}`"
         )
     _expect_one_order(path, config, embodiments)
+    if isinstance(run.model, BuildsOn):
+        _expect_one_size(path, config, embodiments)
     model = run.model
     if isinstance(model, FitsData) and part is None:
         model = model.fitted_as(config.model)
@@ -220,6 +225,18 @@ def _expect_one_order(path: Path, config: PolicyConfig, embodiments: Sequence[Em
                 f"the policy at {path} cannot be fine-tuned here: embodiment {embodiment.name!r} has other numbers in "
                 f"its data than in this run's: {found.text}; `praxia data edit reorder DIR --like {_data_of(config)} "
                 "--out NEW` gives both one order"
+            )
+
+
+def _expect_one_size(path: Path, config: PolicyConfig, embodiments: Sequence[Embodiment]) -> None:
+    """Refuse images of another size than those that a part was trained on, which only a mixture's own sizes give."""
+    known = {camera.name: (camera.height, camera.width) for one in config.embodiments for camera in one.cameras}
+    for camera in (camera for one in embodiments for camera in one.cameras if camera.name in known):
+        if (camera.height, camera.width) != known[camera.name]:
+            height, width = known[camera.name]
+            raise MismatchError(
+                f"expected images of {height}x{width} of camera {camera.name!r}, as the model at {path} was trained on,"
+                f" got {camera.height}x{camera.width}: leave the camera out of the mixture's sizes"
             )
 
 
