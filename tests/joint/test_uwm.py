@@ -5,11 +5,13 @@ import numpy as np
 import pytest
 import torch
 from latent_testing import optimise
+from lightning.fabric import Fabric
 
 from praxia.core.errors import MismatchError, UnknownName
 from praxia.joint.interface import ACTION, FUTURE
 from praxia.nn.trainable import BeginsAndFinishes, Trainable
 from praxia.nn.types import WeighsShares
+from praxia.training.step import weighted
 
 ROWS = [0, 5, 10, 15, 40, 45, 50, 55]
 
@@ -100,11 +102,26 @@ def test_rows_without_actions_train_the_frames_alone(model_of, batch_of):
         assert float(metrics["action"]) == 0
         assert float(metrics["future"]) > 0
     assert losses[0] == pytest.approx(losses[1]) == pytest.approx(losses[2])
-    assert int(model.num_valid(absent)) == int(batch.target_image_valid["top"].sum())
+    assert model.num_valid(absent).tolist() == [0, int(batch.target_image_valid["top"].sum())]
     loss, _ = model.loss(absent, torch.Generator().manual_seed(0))
     loss.backward()
     assert model.network.action_out.weight.grad.abs().sum() == 0
     assert model.network.frame_out.weight.grad.abs().sum() > 0
+
+
+def test_parts_of_a_batch_have_the_means_of_the_whole(model_of, batch_of):
+    """One part has actions, the other is video: frames are in both, transitions of the latents in one."""
+    model, batch = model_of(opened=True).eval(), batch_of(ROWS)
+    labelled = (torch.arange(len(ROWS)) % 2 == 0)[:, None]
+    batch = replace(batch, action_valid=batch.action_valid & labelled)
+
+    def metrics_of(parts):
+        parts = weighted(Fabric(accelerator="cpu"), model, parts)
+        with torch.no_grad():
+            found = [model.loss(part, torch.Generator().manual_seed(0))[1] for part in parts]
+        return {name: float(sum(one[name] for one in found)) / len(parts) for name in ("latents_prediction", "joint")}
+
+    assert metrics_of(batch.parts(2)) == pytest.approx(metrics_of([batch]), rel=1e-4)
 
 
 def test_steps_and_frames_that_are_not_valid_do_not_count(model_of, batch_of, data):

@@ -34,8 +34,8 @@ class JointModel(nn.Module, ABC):
         """See `Trainable.loss`. Rows without valid actions train the frames alone."""
 
     @abstractmethod
-    def num_valid(self, batch: Batch) -> Int[Tensor, ""]:
-        """The number of entries that the loss is the mean of."""
+    def num_valid(self, batch: Batch) -> Int[Tensor, "*M"]:
+        """See `nn.types.WeighsShares`."""
 
     @abstractmethod
     def present(self, batch: Batch) -> Float[Tensor, "B M N D"]:

@@ -68,7 +68,7 @@ class ActionHead(Head):
         """That of the model, of all its roles."""
         return self.model.loss(batch, generator)
 
-    def num_valid(self, batch: Batch) -> Int[Tensor, ""]:
+    def num_valid(self, batch: Batch) -> Int[Tensor, "*M"]:
         """That of the model."""
         return self.model.num_valid(batch)
 

@@ -25,7 +25,7 @@ from praxia.nn.layers import masked_mean
 from praxia.nn.pretrained import begin_with, finish_with
 from praxia.nn.stack import AttentionConfig
 from praxia.nn.trainable import ModelConfig, Trainable
-from praxia.nn.types import Batch, Pretrained, Shapes
+from praxia.nn.types import Batch, Pretrained, Shapes, WeighsShares
 from praxia.nn.world import World
 from praxia.policies.interface import TrainedPolicy
 from praxia.transforms.chain import Transforms
@@ -157,7 +157,8 @@ class UWMModel(JointModel):
         """
         batch = _with_actions(batch, self.shapes)
         assert isinstance(self.latents, Trainable), "every registered latent model is"
-        of_latents, metrics = self.latents.loss(self._alone(batch), generator)
+        alone = replace(self._alone(batch), share=batch.share.of_mean(0))
+        of_latents, metrics = self.latents.loss(alone, generator)
         with torch.no_grad():
             present, future, future_valid = self._frames(batch)
             change = _changes(present, future)
@@ -183,17 +184,19 @@ class UWMModel(JointModel):
         error = torch.where(wanted[:, :1], (found - action).square().mean(2), 0.0)
         frame_error = torch.where(wanted[:, 1:], (frame_found - change).square().mean((2, 3)), 0.0)
         both, counted = torch.cat([error, frame_error], dim=1), torch.cat([valid, future_valid], dim=1)
-        loss = masked_mean(both, counted, batch.share)
+        loss = masked_mean(both, counted, batch.share.of_mean(1))
         means = {"action": (error, valid, wanted[:, :1]), "future": (frame_error, future_valid, wanted[:, 1:])}
         metrics = {f"latents_{name}": value for name, value in metrics.items()} | {"joint": loss.detach()}
         metrics |= {name: _mean(one.detach(), ok & want) for name, (one, ok, want) in means.items()}
         return of_latents + loss, metrics
 
-    def num_valid(self, batch: Batch) -> Int[Tensor, ""]:
-        """The number of valid actions and frames, of which the error is the mean."""
+    def num_valid(self, batch: Batch) -> Int[Tensor, "2"]:
+        """The number of entries of the latents' loss, and of the valid actions and frames of the error."""
         batch = _with_actions(batch, self.shapes)
+        assert isinstance(self.latents, WeighsShares), "every registered latent model does"
         assert batch.action_valid is not None
-        return batch.action_valid.sum() + batch.target_image_valid[self.config.camera].sum()
+        valid = batch.action_valid.sum() + batch.target_image_valid[self.config.camera].sum()
+        return torch.stack([self.latents.num_valid(self._alone(batch)), valid])
 
     def present(self, batch: Batch) -> Float[Tensor, "B M N D"]:
         """See `JointModel.present`."""

@@ -1,7 +1,7 @@
 """What part of a training batch some rows are, where processes share it or its parts follow one another."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Float
@@ -16,16 +16,21 @@ class Share:
 
     Random numbers are drawn for the whole batch, of which each share takes its rows, so that a row's do not depend on
     how its batch is divided: every share has a generator in the same state. `weight` is by what a mean over the share's
-    valid entries is multiplied, so that the mean over all shares is that over the batch's valid entries; None: by 1.
+    valid entries is multiplied, so that the mean over all shares is that over the batch's valid entries; None: by 1. A
+    loss that is a sum of means over different entries has a weight for each of them (`of_mean`).
     """
 
     number: int = 0
     count: int = 1
-    weight: Float[Tensor, ""] | None = None
+    weight: Float[Tensor, "*M"] | None = None
 
     def part(self, number: int, count: int) -> "Share":
         """Rows `number`, `number + count`, ... of this share, as a share of the same batch. It has no weight yet."""
         return Share(self.number + self.count * number, self.count * count)
+
+    def of_mean(self, number: int) -> "Share":
+        """This share with the weight of the mean of that number alone."""
+        return replace(self, weight=None if self.weight is None else self.weight[number])
 
     def normal(self, shape: Sequence[int], generator: torch.Generator) -> Float[Tensor, "B ..."]:
         """Standard normal draws of `shape`, rows first. The rows may be repeated: all of them, then all again."""

@@ -441,6 +441,9 @@ class AnswersQuestions(Protocol):
 class WeighsShares(Protocol):
     """A model whose loss is a mean over valid entries, so that shares of a batch with more of them count for more."""
 
-    def num_valid(self, batch: Batch) -> Int[Tensor, ""]:
-        """The number of entries that the loss is the mean of; the shares of a batch are weighted by it."""
+    def num_valid(self, batch: Batch) -> Int[Tensor, "*M"]:
+        """The number of entries that the loss is the mean of; the shares of a batch are weighted by it.
+
+        Of a loss that is the sum of several means, the number of each (`Share.of_mean`).
+        """
         ...

@@ -166,7 +166,7 @@ def weighted(fabric: Fabric, model: object, parts: Sequence[Batch]) -> Sequence[
     if count == 1 or not isinstance(model, WeighsShares):
         return parts
     valid = torch.stack([model.num_valid(part) for part in parts])
-    total = valid.sum()
+    total = valid.sum(0)
     if count > len(parts):
         total = fabric.all_reduce(total, reduce_op="sum")
     assert isinstance(total, Tensor)
