@@ -120,11 +120,14 @@ class MixtureConfig:
     def open(self, window: Window, *, successful: bool = True, cache_bytes: int | None = None) -> Mixture:
         """The mixture's windows. The caches of decoded images of all data sets together take at most `cache_bytes`.
 
-            "image.*" in `window` stands for every camera of the entries' views, in their order: the result's `window`
-            names them.
+        "image.*" in `window` stands for every camera of the entries' views, in their order: the result's `window`
+        names them.
 
-            Raises:
-        X"""
+        Raises:
+            MismatchError: data sets that do not fit each other or the window, naming both; more dreamed rows, or later
+                generations of them, than `dreamed` and `generations` allow.
+            UnknownName: a name that a data set does not have. DataError: a data set without an episode to train on.
+        """
         datasets = [Dataset(entry.data) for entry in self.entries]
         window = self._named(window, datasets)
         budgets = _cache_budgets(datasets, cache_bytes)
