@@ -8,6 +8,7 @@ from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 import pytest
 import toy_point
 from toy_point import FAMILY, ppo_run, sac_run
@@ -33,6 +34,10 @@ def local(count):
 
 
 train = partial(reinforce, family=FAMILY, command="praxia reinforce", make_slots=local)
+
+
+# What a run ends with, but for how long it took and where.
+RESULT = ("weights_sha256", "success", "ci95", "success_end", "episodes", "errors", "env_steps", "updates")
 
 
 def successes(policy, horizon=1):
@@ -154,7 +159,41 @@ def test_many_slots_whose_episodes_begin_at_any_time_are_saved(tmp_path, monkeyp
 @pytest.mark.slow
 def test_the_number_of_workers_does_not_count(tmp_path):
     pooled = train(sac_run(), tmp_path / "pooled", make_slots=None, workers=2)
-    assert pooled["weights_sha256"] == train(sac_run(), tmp_path / "here")["weights_sha256"]
+    here = train(sac_run(), tmp_path / "here")
+    assert [pooled[name] for name in RESULT] == [here[name] for name in RESULT]
+
+
+class OneByOne(LocalSlots):
+    """Slots whose results come alone, each when it is ready."""
+
+    def __init__(self, count, build):
+        super().__init__(count, build)
+        self.found = []
+
+    def ready(self):
+        self.found = self.found or super().ready()
+        return [self.found.pop(0)]
+
+
+class Fickle(toy_point.Point):
+    """Succeeds or not by the last bit of the last action."""
+
+    def command(self, action):
+        return replace(super().command(action), success=bool(action.view(np.uint32)[0] & 1))
+
+
+@pytest.mark.parametrize("slots", [LocalSlots, OneByOne])
+def test_the_result_does_not_depend_on_which_slots_are_ready_together(tmp_path, slots):
+    """To the last bit: each episode's success at its end is that of the policy by itself."""
+    run = sac_run(steps=40, width=64)
+    run = replace(run, train=replace(run.train, slots=4))
+    result = train(run, tmp_path / "run", make_slots=lambda count: slots(count, Fickle))
+    policy, _ = load_policy(tmp_path / "run")
+    spec, start = EnvSpec("point", "reach"), toy_point.draw_start
+    jobs = [Job(spec, start("reach", "test", number), str(number), number) for number in range(20)]
+    options = {"execution": ChunkExecution(2), "horizon": toy_point.HORIZON, "steps_after_success": None}
+    alone = list(rollout(policy, LocalSlots(1, Fickle), jobs, **options))
+    assert result["success_end"] == sum(bool(one.success_end) for one in alone) / 20
 
 
 def test_another_run_is_not_resumed(tmp_path):
