@@ -9,6 +9,7 @@ from contextlib import closing
 import gymnasium
 import numpy as np
 import pytest
+from gymnasium.error import ResetNeeded
 from gymnasium.utils.env_checker import check_env, data_equivalence
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
 
@@ -169,6 +170,16 @@ def test_a_vector_of_images_renders_and_observes():
         images = envs.render()
         assert images is not None
         np.testing.assert_array_equal(np.stack(images), observations["top"])
+
+
+def test_a_vector_that_is_stepped_before_reset_lives_on():
+    with closing(gymnasium.make_vec(BIMODAL, num_envs=2, workers=1, render_mode="rgb_array")) as envs:
+        with pytest.raises(ResetNeeded, match="step"):
+            envs.step(np.zeros((2, 2), np.float32))
+        with pytest.raises(ResetNeeded, match="render"):
+            envs.render()
+        envs.reset(seed=0)
+        assert not envs.step(np.zeros((2, 2), np.float32))[2].any()
 
 
 def test_a_dead_worker_is_said():

@@ -8,6 +8,7 @@ from typing import Any
 
 import gymnasium
 import numpy as np
+from gymnasium.error import ResetNeeded
 from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorEnv
 from gymnasium.vector.utils import batch_space
 from gymnasium.wrappers import TimeLimit
@@ -40,6 +41,7 @@ class PraxiaVectorEnv(VectorEnv):
     Raises:
         UnknownName, MismatchError: as `PraxiaEnv`.
         PraxiaError: another `autoreset_mode`; or a worker died, and its environments with it.
+        ResetNeeded: `step` or `render` before the first `reset`, as of a single environment.
     """
 
     def __init__(
@@ -52,7 +54,7 @@ class PraxiaVectorEnv(VectorEnv):
         **kwargs: Any,
     ):
         expect_positive(num_envs=num_envs, workers=1 if workers is None else workers)
-        self.num_envs, self.render_mode = num_envs, kwargs.get("render_mode")
+        self.num_envs, self.render_mode, self._has_reset = num_envs, kwargs.get("render_mode"), False
         modes = {one.value: one for one in (AutoresetMode.NEXT_STEP, AutoresetMode.SAME_STEP)}
         named = autoreset_mode.value if isinstance(autoreset_mode, AutoresetMode) else autoreset_mode
         if named not in modes:
@@ -83,11 +85,13 @@ class PraxiaVectorEnv(VectorEnv):
             raise MismatchError(f"expected {self.num_envs} seeds, one for each environment, got {len(seeds)}")
         requests = [("reset", list(seeds[one])) for one in self._slices]
         observations, infos = zip(*self._ask(requests), strict=True)
+        self._has_reset = True
         return _joined(observations), self._joined_infos(infos)
 
     def step(
         self, actions: np.ndarray
     ) -> tuple[Batch, Float64[np.ndarray, " N"], Bool[np.ndarray, " N"], Bool[np.ndarray, " N"], dict[str, Any]]:
+        self._expect_reset("step")
         if len(actions) != self.num_envs:
             raise MismatchError(f"expected {self.num_envs} actions, one for each environment, got {len(actions)}")
         answers = self._ask([("step", np.asarray(actions[one])) for one in self._slices])
@@ -99,10 +103,16 @@ class PraxiaVectorEnv(VectorEnv):
         """An image of each environment; None without a `render_mode`."""
         if self.render_mode is None:
             return None
+        self._expect_reset("render")
         return tuple(image for part in self._ask([("render",)] * len(self._slices)) for image in part)
 
     def close_extras(self, **kwargs: Any) -> None:
         self._workers.close()
+
+    def _expect_reset(self, method: str) -> None:
+        # The simulators' own errors would end the workers.
+        if not self._has_reset:
+            raise ResetNeeded(f"cannot call envs.{method}() before envs.reset()")
 
     def _ask(self, requests: Sequence[tuple[Any, ...]]) -> list[Any]:
         """The answers of all workers, each to its request. After an error nothing can be asked any more."""
