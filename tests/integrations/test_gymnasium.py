@@ -109,12 +109,19 @@ def test_the_last_step_of_the_horizon_may_terminate(monkeypatch: pytest.MonkeyPa
     assert env.step(np.zeros(2, np.float32))[2:4] == (True, False)
 
 
+def test_the_only_reward_may_be_named():
+    env = PraxiaEnv("bimodal", reward="dense")
+    assert env.declared_reward == find_family("bimodal").reward(EnvSpec("bimodal", "pass"))
+    env.close()
+
+
 def test_what_does_not_fit_is_refused():
     for kwargs, error, text in (
         ({"task": "pas"}, UnknownName, "nearest: pass"),
         ({"cameras": ("side",)}, UnknownName, "unknown camera of bimodal"),
         ({"observe": "everything"}, PraxiaError, "expected observe as privileged or state"),
-        ({"reward": "dense", "colour": 1}, MismatchError, "got 'reward'"),
+        ({"reward": "best", "colour": 1}, UnknownName, "reward of bimodal 'best'"),
+        ({"reward": "dense", "colour": 1}, MismatchError, "got 'colour'"),
     ):
         with pytest.raises(error, match=text):
             PraxiaEnv("bimodal", **kwargs)

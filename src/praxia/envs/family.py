@@ -1,7 +1,7 @@
 """A family of environments as one value: what collection and evaluation need to know of it."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -94,3 +94,13 @@ class EnvFamily:
         if name not in declared:
             raise UnknownName(f"reward of {self.name}", str(name), declared, f"praxia info --tasks {self.name}")
         return declared[str(name)]
+
+    def without_default_reward(self, spec: EnvSpec) -> EnvSpec:
+        """`spec` without the option "reward" where it names the one that is given anyway.
+
+        An environment with one reward has no such option.
+        """
+        declared = self.rewards(self.find_task(spec.task)) if self.rewards is not None else {}
+        if "reward" not in spec.options or spec.options["reward"] != next(iter(declared), None):
+            return spec
+        return replace(spec, options={name: value for name, value in spec.options.items() if name != "reward"})

@@ -171,8 +171,8 @@ def _rewarded(run: ReinforceRun, family: EnvFamily) -> tuple[EnvSpec, RewardDecl
     """
     declared = list(family.rewards(run.task)) if family.rewards is not None else []
     name = run.reward or ("dense" if "dense" in declared else None)
-    options = {} if name is None or name == next(iter(declared), None) else {"reward": name}
-    spec = EnvSpec(run.env, run.task, options=options)
+    spec = EnvSpec(run.env, run.task, options={} if name is None else {"reward": name})
+    spec = family.without_default_reward(spec)
     return spec, family.reward(spec)
 
 

@@ -63,7 +63,7 @@ class PraxiaEnv(gymnasium.Env):
         self._task = self._family.find_task(task or self._family.train_tasks[0])
         spec = EnvSpec(self._family.name, self._task, profile, size, options=options)
         self.declared_reward = self._family.reward(spec)
-        self._robot = self._family.build(spec)
+        self._robot = self._family.build(self._family.without_default_reward(spec))
         self._simulator: Simulator | None = None
         if observe == "privileged":
             self._simulator = expect_simulator(self._robot, "an observation of privileged state")
