@@ -50,6 +50,7 @@ def test_a_second_value_is_refused_in_one_line(words, message):
 
 TWICE = {
     "plan": "w --benchmark b --episodes 2 --episodes 3 --out o",
+    "imagine": "w d --out o --blocks 1 --blocks 2",
     "collect": "pusht --tasks a --tasks b",
     "data": "mix SET --steps 1 --steps 2",
     "train": "flow-pusht --data A --out X --data B",

@@ -64,7 +64,7 @@ def test_policies_are_evaluated(tmp_path: Path):
 
 def test_episodes_are_collected(tmp_path: Path):
     path, out = declared(tmp_path), tmp_path / "data"
-    command = f"collect {path} --tasks all --episodes 2 --policy random --workers 1 --quiet --out {out}"
+    command = f"collect {path} --tasks all --episodes 2 --policy random --workers 1 --out {out}"
     with pytest.raises(SystemExit) as ended:
         main(command.split())
     assert ended.value.code == 0

@@ -47,9 +47,7 @@ CATALOG = {
     "pi0-fast": CatalogEntry(2.4, "instructions; compressed action tokens, slow to act"),
     "pi05": CatalogEntry(2.6, "as pi0, with the flow time in every norm"),
     "rt1": CatalogEntry(1.6, "instructions; actions as bins, in one pass"),
-    "dino-wm": CatalogEntry(
-        48.0, "a model of the world in the features of a public encoder", f"{CAMERAS}; the weights of DINOv2-small"
-    ),
+    "dino-wm": CatalogEntry(48.0, "a world in frozen features", f"{CAMERAS}; the weights of DINOv2-small"),
     "world-decoder": CatalogEntry(0.6, "images of what a trained world believes", f"{CAMERAS}; a trained world"),
     "act-published": CatalogEntry(51.6, "ACT as published: chunks of 100 at 50 Hz, two arms", GPU),
     "diffusion-policy-transformer-published": CatalogEntry(21.5, "Diffusion Policy's transformer as published", GPU),
