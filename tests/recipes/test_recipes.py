@@ -82,3 +82,12 @@ def test_two_steps_save_resume_identical(name, demonstrations, tmp_path):
     resumed = train(tmp_path / "run", resume=True)
     assert resumed["resumed_from"] in (1, 2)  # states are written beside training, and one at a time
     assert resumed["weights_sha256"] == uninterrupted["weights_sha256"]
+
+
+def test_what_is_compared_imitates_the_same_actions_of_the_same_data():
+    inverse, cloning = (recipe(f"{name}-tworoom") for name in ("goal-inverse", "regression"))
+    assert dataclasses.replace(cloning, model=inverse.model) == inverse
+    joint, flow, foresight = (recipe(f"{name}-tworoom") for name in ("uwm", "flow", "flow-foresight"))
+    for other in (flow, foresight):
+        assert dataclasses.replace(other, model=joint.model, window=joint.window) == joint
+        assert other.window.executed

@@ -15,9 +15,9 @@ __all__ = ["GOAL", "TO_GOAL", "goal_inverse_tworoom", "regression_tworoom", "reg
 # Two blocks of the world of "lewm-tworoom", and what the benchmark executes of a plan.
 HORIZON = 10
 
-# A later image of the episode is the goal that its actions led to.
+# A later image of the episode is the goal that its executed actions led to.
 GOAL = {"image.top": "image.goal"}
-TO_GOAL = Window({"image.top": (0,), "image.goal": (0,)}, HORIZON, goal=GOAL)
+TO_GOAL = Window({"image.top": (0,), "image.goal": (0,)}, HORIZON, goal=GOAL, executed=True)
 
 # The encoder of "lewm-tworoom".
 SMALL = FilmCNN(text=NoText(), channels=(16, 32, 32, 32), width=128)
@@ -27,19 +27,15 @@ def goal_inverse_tworoom() -> TrainRun:
     """Latents of present and goal in a frozen world (`--start-from`) -> two blocks of 5 actions, by regression."""
     return TrainRun(
         model=GoalInverse(Regression(), goal=GOAL),
-        window=replace(TO_GOAL, executed=True),
+        window=TO_GOAL,
         train=Train(steps=3000, batch_size=128, shift_px=0),
         only_success=False,
     )
 
 
 def regression_tworoom() -> TrainRun:
-    """Images of present and goal -> 10 actions by regression: goal-conditioned behaviour cloning, without a world."""
-    return TrainRun(
-        model=EncoderHead(SMALL, Regression()),
-        window=TO_GOAL,
-        train=Train(steps=1500, batch_size=64, shift_px=0),
-    )
+    """Images of present and goal -> 10 actions by regression: as `goal-inverse-tworoom`, without a world."""
+    return replace(goal_inverse_tworoom(), model=EncoderHead(SMALL, Regression()))
 
 
 def regression_tworoom_goal_free() -> TrainRun:

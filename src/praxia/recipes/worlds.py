@@ -79,10 +79,13 @@ def lapa_tworoom() -> TrainRun:
 
 
 def flow_tworoom() -> TrainRun:
-    """Images of the room and of the goal -> chunks of 8 actions by flow: what `uwm-tworoom` is compared with."""
+    """Images of the room and of the goal -> chunks of 8 actions by flow: what `uwm-tworoom` is compared with.
+
+    It imitates the executed actions, as that does, with the noise that `praxia collect` injects.
+    """
     return TrainRun(
         model=EncoderHead(encoder=FilmCNN(text=NoText(), channels=(16, 32, 32, 32), width=128), head=Flow()),
-        window=Window({"image.top": (0,), "image.goal": (0,)}, horizon=8),
+        window=Window({"image.top": (0,), "image.goal": (0,)}, horizon=8, executed=True),
         train=UWM_TRAIN,
     )
 
