@@ -16,6 +16,8 @@ from praxia.nn.trainable import BeginsAndFinishes, SamplesActions, Trainable
 from praxia.nn.types import Batch, Shapes
 from praxia.policies.encoder_head import EncoderHead, EncoderHeadPolicy
 from praxia.policies.foresight import Foresight
+from praxia.training.config import Train
+from praxia.training.optimizer import make_optimizer
 from praxia.transforms.chain import EmbodimentTransforms, Transforms
 from praxia.transforms.normalise import Normaliser
 from praxia.transforms.tokenizer import TextTokenizer
@@ -68,6 +70,15 @@ def test_the_later_readout_is_learned_and_does_not_become_the_same_for_all():
     with torch.no_grad():
         readout = model.policy.encoder(other).readout()
     assert float(readout.std(0).mean()) > 0.1
+
+
+def test_its_backbone_is_the_policys(monkeypatch):
+    model = built()
+    assert list(model.backbone_parameters()) == []
+    part = list(model.predict.parameters())
+    monkeypatch.setattr(model.policy, "backbone_parameters", lambda: iter(part))
+    backbone = make_optimizer(model, Train(backbone_learning_rate=1e-5)).param_groups[1]["params"]
+    assert [id(one) for one in backbone] == [id(one) for one in part]
 
 
 def test_no_gradient_flows_through_what_is_to_be_foreseen():

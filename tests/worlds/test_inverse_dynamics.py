@@ -79,6 +79,13 @@ def test_it_overfits_ten_samples(model, batch_of):
     assert std.max() < 0.2
 
 
+def test_its_backbone_is_its_encoders(model):
+    assert list(model.backbone_parameters()) == []
+    model.encoder.backbone_parameters = lambda: model.encoder.parameters()
+    found = {id(one) for one in model.backbone_parameters()}
+    assert found == {id(one) for one in model.encoder.parameters()} != set()
+
+
 def test_a_dim_with_two_values_is_a_switch(config):
     ((dim, low, high),) = config.fitted["switches"]
     assert (dim, low, high) == (1, pytest.approx(-1), pytest.approx(1))

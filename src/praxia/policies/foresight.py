@@ -7,7 +7,7 @@ nothing of it remains. Deviations: FLARE's target is an embedding trained before
 extra tokens of the action head, which know the noisy actions; GR-1's is made of pixels.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
@@ -116,7 +116,7 @@ class Foresight(ModelConfig):
 
 
 class ForesightModel(nn.Module):
-    """See `Foresight`. Satisfies `Trainable`, `BeginsAndFinishes` and `SamplesActions` (`nn.trainable`)."""
+    """See `Foresight`. Satisfies `Trainable`, `BeginsAndFinishes`, `SamplesActions` and `HasBackbone`."""
 
     def __init__(self, config: Foresight, policy: EncoderHeadModel):
         super().__init__()
@@ -142,6 +142,10 @@ class ForesightModel(nn.Module):
     def num_valid(self, batch: Batch) -> Int[Tensor, ""]:
         """The number of entries that the policy's loss is the mean of."""
         return self.policy.num_valid(batch)
+
+    def backbone_parameters(self) -> Iterator[nn.Parameter]:
+        """The policy's."""
+        return self.policy.backbone_parameters()
 
     @property
     def noise_shape(self) -> tuple[int, ...]:

@@ -3,7 +3,7 @@
 Axes: B batch, A action dims, T frames.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
@@ -22,7 +22,7 @@ from praxia.nn.layers import ResidualBlock, masked_mean
 from praxia.nn.pretrained import begin_with, finish_with
 from praxia.nn.queries import to_batch
 from praxia.nn.trainable import ModelConfig
-from praxia.nn.types import Batch, EncoderConfig, Pretrained, Shapes
+from praxia.nn.types import Batch, EncoderConfig, HasBackbone, Pretrained, Shapes
 from praxia.transforms.chain import Transforms
 
 __all__ = ["InverseDynamics", "InverseDynamicsLabeller", "InverseDynamicsModel"]
@@ -106,7 +106,8 @@ def _switches(chunks: Float32[np.ndarray, "B H A"]) -> list[list[int | float]]:
 
 
 class InverseDynamicsModel(nn.Module):
-    """See `InverseDynamics`. Satisfies `Trainable`, `WeighsShares`, `SamplesActions` and `BeginsAndFinishes`.
+    """See `InverseDynamics`. Satisfies `Trainable`, `WeighsShares`, `SamplesActions`, `BeginsAndFinishes` and
+    `HasBackbone`.
 
     Raises:
         MismatchError: several embodiments, another horizon than 1, no camera, or an encoder without a readout.
@@ -175,6 +176,10 @@ class InverseDynamicsModel(nn.Module):
     def num_valid(self, batch: Batch) -> Int[Tensor, ""]:
         """The number of entries that the loss is the mean of."""
         return self._valid(batch).sum()
+
+    def backbone_parameters(self) -> Iterator[nn.Parameter]:
+        """The encoder's; none if it has no backbone."""
+        return self.encoder.backbone_parameters() if isinstance(self.encoder, HasBackbone) else iter(())
 
     def sample(self, batch: Batch, noise: Float[Tensor, "B 0"]) -> Float[Tensor, "B 1 A"]:
         """The likeliest normalised action at the present; nothing is drawn."""
