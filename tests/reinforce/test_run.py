@@ -202,6 +202,9 @@ def test_another_run_is_not_resumed(tmp_path):
         train(sac_run(), tmp_path / "run")
     with pytest.raises(PraxiaError, match=r"--learner.tau was 0.02 and is 0.1"):
         train(sac_run(tau=0.1), tmp_path / "run", resume=True)
+    run = sac_run()
+    often = replace(run, train=replace(run.train, checkpoint_s=9.0, log_every=20))
+    assert train(often, tmp_path / "run", resume=True)["env_steps"] == 240
 
 
 def test_a_run_can_be_lengthened(tmp_path):

@@ -14,8 +14,14 @@ __all__ = ["expect_own_run", "expect_same_config", "expect_same_data", "write_ru
 
 LOG = logging.getLogger(__name__)
 
-# Options that may differ when a run goes on: they change how a step is computed, not what it is.
-FREE = ("--train.activation-checkpointing", "--train.compile", "--train.strategy")
+# Options that may differ when a run goes on: they change how a step is computed and what is kept of it, not what it is.
+FREE = (
+    "--train.activation-checkpointing",
+    "--train.checkpoint-s",
+    "--train.compile",
+    "--train.log-every",
+    "--train.strategy",
+)
 # Differences that a message lists.
 SHOWN = 8
 
@@ -103,7 +109,7 @@ def _expect_same_options(out: Path, before: dict[str, Any], now: dict[str, Any])
 
 
 def expect_same_config(out: Path, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
-    """Check that the run `before` in `out` has the config of `now`, but for more steps.
+    """Check that the run `before` in `out` has the config of `now`, but for more steps and what is `FREE`.
 
     Raises:
         PraxiaError: names the options that differ.
