@@ -16,6 +16,7 @@ from praxia.core.errors import DataError, MismatchError
 from praxia.core.types import ChunkExecution, Decision, EnvSpec, Query, Start
 from praxia.core.window import Window
 from praxia.data.dataset import Dataset
+from praxia.data.generation import is_as_recorded
 from praxia.reinforce.interaction import Lockstep
 from praxia.reinforce.transitions import Transition, TransitionMaker
 from praxia.rollout.loop import run_episodes
@@ -59,8 +60,7 @@ def read_demonstrations(folder: Path, spec: EnvSpec, embodiment: Embodiment) -> 
     for number in data.select():
         record, first = data.records[number], data.episodes.first[number]
         start = Start(**record["start"])
-        as_recorded = "trimmed" not in record and "relabelled_by" not in record["provenance"]
-        if as_recorded and (start.env, start.task) == (spec.env, spec.task):
+        if is_as_recorded(record) and (start.env, start.task) == (spec.env, spec.task):
             found.append(Demonstration(start, executed[first : first + data.episodes.length[number]]))
     if not found:
         raise DataError(

@@ -189,6 +189,16 @@ def test_pseudo_actions_are_not_replayed(tmp_path):
     assert found == [[0, 1, 2], []]
 
 
+def test_only_what_was_executed_from_its_start_is_replayed(tmp_path):
+    record_slides(tmp_path / "data", range(4))
+    data = Dataset(tmp_path / "data")
+    for one, what in zip(data.records[1:], ({"generation": 0}, {"generation": 1}, {"relabelled_by": {}}), strict=True):
+        one["provenance"] |= what
+    assert spread_episodes(data, ("slide",), 8, 4) == [0, 1]
+    data.records[0]["trimmed"] = [1, 0]
+    assert spread_episodes(data, ("slide",), 8, 4) == [1]
+
+
 def test_an_embodiment_without_a_hold_action_is_skipped(policy):
     def without_hold(spec):
         embodiment = FAMILY.embodiment(spec)

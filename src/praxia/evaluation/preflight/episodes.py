@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from math import comb
-from typing import Any
 
 import numpy as np
 
 from praxia.core.errors import MismatchError, UnknownName
 from praxia.core.types import EnvSpec, Start
 from praxia.data.dataset import Dataset
+from praxia.data.generation import is_as_recorded
 from praxia.evaluation.preflight.setup import NUM_TASKS, NUM_ZERO, PreflightResult, PreflightSetup, spread
 from praxia.experts.baselines import ZeroPolicy
 from praxia.rollout.slots import LocalSlots
@@ -51,19 +51,15 @@ def recorded_actions_replay(setup: PreflightSetup) -> PreflightResult:
 def spread_episodes(data: Dataset, tasks: Sequence[str], num_tasks: int, num_episodes: int) -> list[int]:
     """About `num_episodes` successful episodes, evenly spaced over at most `num_tasks` of `tasks`.
 
-    Where the data set has none of `tasks`, its own tasks are used. Trimmed episodes are left out, because they do not
-    begin at their start, and relabelled ones, because their actions are not those that were executed.
+    Where the data set has none of `tasks`, its own tasks are used. Trimmed, relabelled and dreamed episodes are left
+    out: see `is_as_recorded`.
     """
     own = data.episodes.task
-    as_recorded = [int(number) for number in data.select() if _is_as_recorded(data.records[number])]
+    as_recorded = [int(number) for number in data.select() if is_as_recorded(data.records[number])]
     wanted = [task for task in tasks if task in own] or list(dict.fromkeys(own))
     by_task = [[number for number in as_recorded if own[number] == task] for task in wanted]
     sampled = spread([numbers for numbers in by_task if numbers], num_tasks)
     return [number for numbers in sampled for number in spread(numbers, -(-num_episodes // len(sampled)))]
-
-
-def _is_as_recorded(record: Mapping[str, Any]) -> bool:
-    return "trimmed" not in record and "relabelled_by" not in record["provenance"]
 
 
 def _succeeds_again(setup: PreflightSetup, data: Dataset, number: int) -> bool:
