@@ -1,3 +1,4 @@
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -127,3 +128,10 @@ def test_a_world_that_sees_more_than_images_is_refused(folder, monkeypatch):
     monkeypatch.setattr("praxia.evaluation.imagination.load_world", lambda path, device: (PointWorld(), None))
     with pytest.raises(MismatchError, match="sees images alone, got one that sees 'state'"):
         imagine_episodes(folder / "world", str(folder / "data"))
+
+
+def test_data_that_are_read_as_video_are_refused(folder, tmp_path):
+    mixture = {"parts": [{"data": str(folder / "data"), "actions": False}]}
+    (tmp_path / "video.json").write_text(json.dumps(mixture))
+    with pytest.raises(MismatchError, match=r"expected recorded actions to imagine, got .*video\.json"):
+        imagine_episodes(folder / "world", str(tmp_path / "video.json"))

@@ -93,7 +93,7 @@ def imagine_episodes(
 
     Raises:
         PraxiaError: no world there, or as `open_recorded`. DataError: no episode is as long as a stride.
-        MismatchError: a world that sees more than images, or as `open_recorded`.
+        MismatchError: a world that sees more than images, data that are read as video, or as `open_recorded`.
     """
     config, identity = read_config(world_path)
     world, _ = load_world(world_path, find_device(device))
@@ -102,6 +102,10 @@ def imagine_episodes(
     images = dict.fromkeys((f"image.{camera}" for camera in world.window.cameras), (0,))
     window = Window(images, num_blocks * world.stride, executed=True)
     recorded = open_recorded(config, data, episodes, window=window, successful=False)
+    if not recorded.windows.view.actions:
+        raise MismatchError(
+            f'expected recorded actions to imagine, got {data}, which reads them as video: leave out "actions": false'
+        )
     if episodes is None:
         recorded = _held_out(recorded, config.provenance, notice)
     chosen = [one for one in recorded.episodes if recorded.length(one) > world.stride]
