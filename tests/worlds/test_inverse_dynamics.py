@@ -22,6 +22,7 @@ from praxia.dataloader.mixture_config import DatasetEntry, MixtureConfig
 from praxia.dataloader.view import DatasetView
 from praxia.dataloader.windows import Windows
 from praxia.encoders.state_only import StateOnly
+from praxia.encoders.text import PooledText
 from praxia.heads.regression import Regression
 from praxia.nn.queries import to_batch
 from praxia.policies.encoder_head import EncoderHead
@@ -66,6 +67,18 @@ def trained(slides, tmp_path_factory):
     out = tmp_path_factory.mktemp("trained") / "run"
     engine.train(RUN, [slides], out, recipe="idm", command="")
     return out
+
+
+def test_no_instruction_is_seen_whatever_the_encoder_reads(config, windows, transforms, batch_of):
+    torch.manual_seed(0)
+    reads = replace(config, encoder=replace(config.encoder, text=PooledText()))
+    model = reads.build(model_shapes(RUN.window, windows.embodiments, transforms)).eval()
+    batch = batch_of([1, 4])
+    assert batch.text_valid.any()
+    with torch.no_grad():
+        told = model.predict(batch)
+        untold = model.predict(replace(batch, text_valid=torch.zeros_like(batch.text_valid)))
+    assert torch.equal(told[0], untold[0])
 
 
 def test_it_overfits_ten_samples(model, batch_of):

@@ -210,7 +210,7 @@ class InverseDynamicsModel(nn.Module):
         return torch.where(self.is_switch, decided, mean), torch.where(self.is_switch, std, log_std.exp())
 
     def _all_frames(self, batch: Batch) -> Batch:
-        """The batch with later frames behind the others, and without the state.
+        """The batch with later frames behind the others, without the state and with no token of the instruction.
 
         Raises:
             MismatchError: another number of later frames than the config has.
@@ -225,7 +225,12 @@ class InverseDynamicsModel(nn.Module):
             name: torch.cat([batch.image_valid[name], batch.target_image_valid[name]], dim=1) for name in self.cameras
         }
         return replace(
-            batch, images=images, image_valid=valid, state=batch.state[:, :0], state_valid=batch.state_valid[:, :0]
+            batch,
+            images=images,
+            image_valid=valid,
+            state=batch.state[:, :0],
+            state_valid=batch.state_valid[:, :0],
+            text_valid=torch.zeros_like(batch.text_valid),
         )
 
 
