@@ -47,7 +47,7 @@ def relabel(
     are linked, not encoded; the labeller sees images in the sizes that it knows. Its new columns are "action" (and
     "action.executed", where it has that), and `ACTION_STD`. `identity`, a JSON value that says which model the labeller
     is, is written into the plan ("edits") and into the provenance of each episode ("relabelled_by"), from which merges
-    keep it.
+    keep it. The last actions of an episode, of which later frames are missing, are written as the others are.
 
     Returns {out, episodes, frames, content_sha256, ..., action_std}: the last is the mean of `ACTION_STD` by dim.
 
