@@ -46,6 +46,13 @@ def test_an_unknown_verb_recipe_task_benchmark_or_study_is_one_line_with_the_nea
         assert "\n" not in error
 
 
+def test_info_prints_the_reward_of_each_task(capsys):
+    assert run("info", "--tasks", "pusht") == 0
+    printed = capsys.readouterr().out
+    assert "reward dense of push, 0 to 1 a step" in printed
+    assert "reward dense of as-shown, -512 to 512 a step" in printed
+
+
 def test_with_json_stdout_is_one_object_for_errors_too(capsys):
     assert run("info", "/nowhere", "--json") == 2
     captured = capsys.readouterr()

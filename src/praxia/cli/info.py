@@ -105,9 +105,15 @@ def _tasks(env: str, as_json: bool) -> dict[str, Any]:
     instructions, declared = dict(family.instructions), family.rewards or (lambda task: {})
     if not as_json:
         print("\n".join(f"{name:28s} {text}" for name, text in instructions.items()))
-        for name, one in declared(family.train_tasks[0]).items():
-            ends = f"; terminates: {one.terminates}" if one.terminates else ""
-            print(f"\nreward {name}, {one.low:.3g} to {one.high:.3g} a step\n  {one.meaning}{ends}")
+        described: dict[tuple[str, str], list[str]] = {}
+        for task in instructions:
+            for name, one in declared(task).items():
+                ends = f"; terminates: {one.terminates}" if one.terminates else ""
+                text = f"{one.low:.3g} to {one.high:.3g} a step\n  {one.meaning}{ends}"
+                described.setdefault((name, text), []).append(task)
+        for (name, text), tasks in described.items():
+            where = "" if len(tasks) == len(instructions) else f" of {', '.join(tasks)}"
+            print(f"\nreward {name}{where}, {text}")
     rewards = {task: {name: asdict(one) for name, one in declared(task).items()} for task in instructions}
     return {"tasks": instructions, "rewards": rewards}
 
