@@ -9,12 +9,13 @@ import killed_training
 import numpy as np
 import pytest
 import torch
-from praxia_testing import Stop, stop_after
+from praxia_testing import Stop, make_config, make_policy, stop_after
 
 from praxia.checkpoint.store import load_policy, policy_folder, read_config
 from praxia.core.errors import PraxiaError
 from praxia.core.keys import generator
-from praxia.dataloader.mixture_config import MixtureConfig
+from praxia.dataloader.mixture_config import DatasetEntry, MixtureConfig
+from praxia.dataloader.view import DatasetView
 from praxia.nn.queries import to_batch
 from praxia.training import engine
 from praxia.training.validation import Validation
@@ -175,3 +176,15 @@ def test_a_stopped_run_keeps_what_an_undisturbed_one_does(judged_run, dataset_pa
         fit(judged_run, dataset_path, tmp_path / "run", report=stop_after(9))
     fit(judged_run, dataset_path, tmp_path / "run", resume=True)
     assert identities(tmp_path / "run") == identities(tmp_path / "whole")
+
+
+def test_a_batch_of_video_does_not_dilute_the_validation_loss(dataset_path):
+    policy = make_policy()
+    labelled = DatasetEntry(str(dataset_path), episodes=(0, 1))
+    video = DatasetEntry(str(dataset_path), DatasetView(actions=False), episodes=(2, 3))
+    found = []
+    for entries in ((labelled,), (labelled, video)):
+        windows = MixtureConfig(entries).open(make_config().window)
+        validation = Validation(windows, policy.transforms, len(windows.entries[0]))
+        found.append(validation(policy.model, policy.model.state_dict())["validation_loss"])
+    assert found[1] == pytest.approx(found[0], rel=1e-5)

@@ -1,8 +1,8 @@
 """Validation: a model's loss, and a policy's action error, on held-out windows while it trains."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -17,6 +17,7 @@ from praxia.dataloader.mixture import Mixture
 from praxia.nn.queries import to_batch
 from praxia.nn.shards import exchanged, is_sharded
 from praxia.nn.trainable import SamplesActions
+from praxia.nn.types import Batch, WeighsShares
 from praxia.training.config import Train
 from praxia.transforms.chain import Transforms
 
@@ -68,15 +69,17 @@ class Validation:
         device = next(iter(weights.values())).device
         modes = [(module, module.training) for module in model.modules()]
         errors: dict[int, list[Float32[np.ndarray, " N"]]] = {}
-        losses, num_rows = [], []
+        losses = []
+        batches = [to_batch(self.transforms.encode(samples), self.transforms) for samples in self._samples]
         model.eval()
         try:
             with torch.no_grad(), _random_kept(device), _called(model, weights) as call:
+                shares, factors = _weights(model, batches, device)
                 for number, samples in enumerate(self._samples):
-                    batch = to_batch(self.transforms.encode(samples), self.transforms).to(device)
+                    batch = batches[number].to(device)
+                    batch = replace(batch, share=replace(batch.share, weight=shares[number]))
                     randomness = torch.Generator(device).manual_seed(seed("validation", number))
                     losses.append(float(call(lambda m: m.loss(batch, randomness)[0])))  # noqa: B023
-                    num_rows.append(len(samples.state))
                     if not isinstance(model, SamplesActions):
                         continue
                     shape = (len(samples.state), *model.noise_shape)
@@ -93,7 +96,7 @@ class Validation:
             for number, found in sorted(errors.items())
         }
         each = {f"action_error/{name}": value for name, value in means.items()} if len(means) > 1 else {}
-        loss = float(np.average(losses, weights=num_rows))
+        loss = float(np.average(losses, weights=factors))
         error = {"action_error": float(np.mean(list(means.values())))} if means else {}
         return {"validation_loss": loss, **error, **each}
 
@@ -109,6 +112,17 @@ class Validation:
             decoded = self.transforms.decode(actions[rows], number, present)
             recorded = samples.action[rows, :, : embodiment.action_dim]
             yield number, np.abs(decoded - recorded)[samples.action_valid[rows]].ravel()
+
+
+def _weights(model: nn.Module, batches: list[Batch], device: torch.device) -> tuple[Sequence[Tensor | None], list[int]]:
+    """The weight of each batch's share, by its valid entries, and how much its loss then counts.
+
+    Batches of a model that does not say how many are valid count by their rows.
+    """
+    if not isinstance(model, WeighsShares):
+        return [None] * len(batches), [len(batch.state) for batch in batches]
+    valid = torch.stack([model.num_valid(batch.to(device)) for batch in batches])
+    return list(valid * len(batches) / valid.sum(0).clamp_min(1)), [1] * len(batches)
 
 
 def _random_kept(device: torch.device) -> AbstractContextManager[None]:
