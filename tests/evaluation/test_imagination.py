@@ -7,10 +7,11 @@ import torch
 from latent_testing import record_walks, small_lewm
 from world_testing import PointWorld
 
-from praxia.checkpoint.store import load_world
+from praxia.checkpoint.store import load_world, read_config
 from praxia.core.errors import DataError, MismatchError
 from praxia.core.types import Observation, Query
 from praxia.data.dataset import Dataset
+from praxia.evaluation.held_out import find_training
 from praxia.evaluation.imagination import imagine_episodes
 from praxia.recipes.worlds import world_decoder
 from praxia.training import engine
@@ -114,6 +115,17 @@ def test_episodes_that_training_held_out_are_imagined_by_default(folder):
     held_out = found.result["episodes"]
     assert held_out in "0123"
     assert notices == [f"imagining the 1 episodes that training held out ({held_out})"]
+
+
+def test_an_episode_is_held_out_if_neither_the_world_nor_its_decoder_saw_it(folder):
+    data = Dataset(folder / "data")
+    provenance = read_config(folder / "decoded")[0].provenance
+    (held_out,) = read_config(folder / "world")[0].provenance["held_out"]
+    assert [one["held_out"] for one in provenance["part_runs"]] == [[held_out]]
+    assert find_training(provenance, data).held_out == ()  # the decoder saw all
+    split = {**provenance, "held_out": [[0, 1, 2, 3]]}
+    assert find_training(split, data).held_out == tuple(held_out)
+    assert find_training({**split, "data": []}, data).held_out == tuple(held_out)
 
 
 def test_episodes_shorter_than_a_stride_are_refused(folder, tmp_path, monkeypatch):

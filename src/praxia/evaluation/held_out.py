@@ -30,13 +30,21 @@ class TrainedOn:
 
 
 def find_training(provenance: Mapping[str, Any], dataset: Dataset) -> TrainedOn | None:
-    """What the provenance of a policy says about training on `dataset`, wherever it lies; None: it was not."""
-    known = provenance.get("data") or ()
+    """What the provenance of a policy says about training on `dataset`, wherever it lies; None: it was not.
+
+    An episode is held out if no run saw it: neither this policy's nor those of the model that it is built on.
+    """
+    runs = (provenance, *provenance.get("part_runs", ()))
+    found = [held_out for one in runs if (held_out := _held_out(one, dataset)) is not None]
+    return TrainedOn(tuple(sorted(set.intersection(*found)))) if found else None
+
+
+def _held_out(run: Mapping[str, Any], dataset: Dataset) -> set[int] | None:
+    """The episodes that one run held out; None: it was not trained on this data set."""
+    known = run.get("data") or ()
     matching = [at for at, one in enumerate(known) if _is(dataset, one)]
-    if not matching:
-        return None
-    held_out = provenance.get("held_out") or [[]] * len(known)
-    return TrainedOn(tuple(sorted({number for at in matching for number in held_out[at]})))
+    held_out = run.get("held_out") or [[]] * len(known)
+    return {number for at in matching for number in held_out[at]} if matching else None
 
 
 def _is(dataset: Dataset, known: Mapping[str, Any]) -> bool:

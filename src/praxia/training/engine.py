@@ -174,6 +174,7 @@ def train(
         "vqa": vqa_data.to_json() if vqa_data else None,
         "seed": run.train.seed,
         "start_from": initial and initial.to_json(),
+        **({"part_runs": list(initial.part_runs)} if initial and initial.part_runs else {}),
         "public_weights_sha256": _public_weights_sha256(model_config),
         "coverage": coverage.to_json(),
         "warnings": warnings,

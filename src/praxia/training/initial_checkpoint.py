@@ -43,6 +43,8 @@ class InitialCheckpoint:
     generation: int = 0
     other_actions: bool = False
     wider: ModelConfig | None = None
+    # The runs that a part's weights come from, each with "data" and "held_out" as in its `run.json`.
+    part_runs: tuple[Mapping[str, Any], ...] = ()
 
     def refitted(
         self,
@@ -204,7 +206,14 @@ def read_initial_checkpoint(
         part=part_name,
         generation=generation,
         other_actions=other_actions,
+        part_runs=_runs(config) if isinstance(run.model, BuildsOn) else (),
     )
+
+
+def _runs(config: PolicyConfig) -> tuple[Mapping[str, Any], ...]:
+    """The run that a model comes from, and those that its part does."""
+    own = {name: config.provenance.get(name) for name in ("data", "held_out")}
+    return (own, *config.provenance.get("part_runs", ()))
 
 
 def _without_actions(embodiments: Sequence[Embodiment]) -> tuple[Embodiment, ...]:
