@@ -8,6 +8,7 @@ import sys
 import pytest
 from hypothesis import HealthCheck, settings
 from memory import free_memory, map_large_blocks, resident_mb
+from scheduling import restore_priority, usual_priority
 
 # The same examples every time, however slow the machine is beside other work.
 settings.register_profile("praxia", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -79,6 +80,14 @@ def one_thread():
     import torch
 
     torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True)
+def same_priority():
+    """No test runs with a priority that another test, or a fixture, has left."""
+    with usual_priority():
+        restore_priority()
+        yield
 
 
 @pytest.fixture(autouse=True)

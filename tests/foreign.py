@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import synthetic
 from PIL import Image
+from scheduling import usual_priority
 
 FPS = 30
 # As LeRobot's writer encodes; and long groups of images with B frames, as cameras and converters do.
@@ -38,7 +39,7 @@ def encode(images, codec):
     """An mp4 file of one or more episodes, each encoded as if alone would be by LeRobot; here in one go."""
     encoder, options = CODECS[codec]
     target = io.BytesIO()
-    with av.open(target, "w", format="mp4") as container:
+    with usual_priority(), av.open(target, "w", format="mp4") as container:
         stream = container.add_stream(encoder, rate=FPS, options=options)
         stream.height, stream.width = images[0].shape[:2]
         stream.pix_fmt = "yuv420p"

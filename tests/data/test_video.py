@@ -4,6 +4,7 @@ from fractions import Fraction
 import av
 import numpy as np
 import pytest
+from scheduling import usual_priority
 
 from praxia.data.readers import VideoReader
 from praxia.data.video import concatenate, encode
@@ -72,7 +73,7 @@ def test_streams_that_pyav_decodes_by_another_library_are_joined(tmp_path):
     """AV1: its decoder, libdav1d, has no encoder of that name to copy the settings of a stream into."""
     files = []
     for number in range(2):
-        with av.open(str(tmp_path / f"{number}.mp4"), "w") as container:
+        with usual_priority(), av.open(str(tmp_path / f"{number}.mp4"), "w") as container:
             stream = container.add_stream("libsvtav1", rate=30, options={"g": "2", "crf": "30", "preset": "12"})
             stream.height, stream.width, stream.pix_fmt = 64, 64, "yuv420p"
             for image in scene(3 + number, number):
