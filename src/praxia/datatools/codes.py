@@ -14,18 +14,14 @@ from praxia.core.labelling import ChangeCoder
 from praxia.data.dataset import Dataset
 from praxia.data.features import field_dim_names
 from praxia.data.vectors import ACTION
-from praxia.dataloader.view import DatasetView
-from praxia.dataloader.windows import EXECUTED, Windows
+from praxia.dataloader.windows import EXECUTED
 from praxia.datatools.edit.change import Change, EpisodeSlice
 from praxia.datatools.edit.computed import ComputedColumns
 from praxia.datatools.edit.source import SourceDataset
 from praxia.datatools.edit.write import expect_new, write
-from praxia.datatools.relabel import as_ours, camera_sizes
+from praxia.datatools.relabel import as_ours, camera_sizes, frames_in_batches
 
 __all__ = ["write_codes"]
-
-# Windows that are coded at once.
-BATCH = 128
 
 
 def write_codes(
@@ -85,13 +81,6 @@ def _read(
     dataset: Dataset, coder: ChangeCoder, report: Callable[[int, int, str], None]
 ) -> tuple[Float32[np.ndarray, "N P"], Bool[np.ndarray, " N"]]:
     """The numbers of the codes of all frames in order, and where they are known."""
-    view = DatasetView(sizes=camera_sizes(coder.embodiment, coder.window))
-    windows = Windows(dataset, coder.window, range(dataset.num_episodes), view)
-    codes, valid = [], []
-    for first in range(0, len(windows), BATCH):
-        rows = np.arange(first, min(first + BATCH, len(windows)))
-        found, known = coder.code(windows.read(rows))
-        codes.append(found.astype(np.float32))
-        valid.append(known)
-        report(int(rows[-1]) + 1, len(windows), "frames coded")
-    return np.concatenate(codes), np.concatenate(valid)
+    frames = frames_in_batches(dataset, coder, lambda done, planned: report(done, planned, "frames coded"))
+    codes, valid = zip(*map(coder.code, frames), strict=True)
+    return np.concatenate(codes).astype(np.float32), np.concatenate(valid)

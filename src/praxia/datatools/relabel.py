@@ -1,6 +1,6 @@
 """Video gets the actions that a model reads from it: a new data set, with what read them and how sure it is."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,9 +11,9 @@ from jaxtyping import Float32
 from praxia.core.embodiment import Embodiment, dim_name_difference
 from praxia.core.errors import MismatchError
 from praxia.core.files import AnyPath
-from praxia.core.labelling import ActionLabeller
+from praxia.core.labelling import ActionLabeller, ChangeCoder
 from praxia.core.types import Start
-from praxia.core.window import Window
+from praxia.core.window import Samples, Window
 from praxia.data.dataset import Dataset
 from praxia.data.features import extra_key, field_dim_names
 from praxia.data.vectors import ACTION
@@ -24,12 +24,12 @@ from praxia.datatools.edit.computed import ComputedColumns
 from praxia.datatools.edit.source import SourceDataset
 from praxia.datatools.edit.write import expect_new, write
 
-__all__ = ["ACTION_STD", "as_ours", "camera_sizes", "relabel"]
+__all__ = ["ACTION_STD", "as_ours", "camera_sizes", "frames_in_batches", "relabel"]
 
 # The feature with the predicted standard deviation of each dim of a pseudo-action, in its unit.
 ACTION_STD = extra_key("action_std")
 
-# Windows that are labelled at once.
+# Windows that are read and labelled at once.
 BATCH = 128
 
 
@@ -100,18 +100,23 @@ def _read(
     dataset: Dataset, labeller: ActionLabeller, report: Callable[[int, int, str], None]
 ) -> dict[str, Float32[np.ndarray, "N A"]]:
     """The new columns, of all frames in order."""
-    view = DatasetView(sizes=camera_sizes(labeller.embodiment, labeller.window))
-    windows = Windows(dataset, labeller.window, range(dataset.num_episodes), view)
-    actions, stds = [], []
+    frames = frames_in_batches(dataset, labeller, lambda done, planned: report(done, planned, "frames labelled"))
+    found = [labeller.label(samples) for samples in frames]
+    action = np.concatenate([one.action for one in found])
+    executed = {EXECUTED: action} if EXECUTED in dataset.info["features"] else {}
+    return {ACTION: action, **executed, ACTION_STD: np.concatenate([one.std for one in found])}
+
+
+def frames_in_batches(
+    dataset: Dataset, reader: ActionLabeller | ChangeCoder, report: Callable[[int, int], None]
+) -> Iterator[Samples]:
+    """The windows of all frames in order, in sizes that `reader` knows; `report(done, planned)` after each batch."""
+    view = DatasetView(sizes=camera_sizes(reader.embodiment, reader.window))
+    windows = Windows(dataset, reader.window, range(dataset.num_episodes), view)
     for first in range(0, len(windows), BATCH):
         rows = np.arange(first, min(first + BATCH, len(windows)))
-        found = labeller.label(windows.read(rows))
-        actions.append(found.action)
-        stds.append(found.std)
-        report(int(rows[-1]) + 1, len(windows), "frames labelled")
-    action = np.concatenate(actions)
-    executed = {EXECUTED: action} if EXECUTED in dataset.info["features"] else {}
-    return {ACTION: action, **executed, ACTION_STD: np.concatenate(stds)}
+        yield windows.read(rows)
+        report(int(rows[-1]) + 1, len(windows))
 
 
 def as_ours(

@@ -23,6 +23,7 @@ from praxia.nn.world import Imagined, WorldState
 from praxia.policies.encoder_head import EncoderHeadPolicy
 from praxia.policies.encoder_head_model import EncoderHeadModel
 from praxia.transforms.chain import Transforms
+from praxia.worlds.latent import NormalisedActions
 
 __all__ = ["JointRoles", "JointWorld", "JointWorldState", "policy_of"]
 
@@ -187,10 +188,7 @@ class JointWorld:
         self.window = Window({f"image.{camera}": (0,) for camera in window.cameras}, window.horizon)
         self._transforms = transforms
         self.device = next(model.parameters()).device
-        action = transforms.embodiments[0].action
-        ends = [action.encode(np.full(action.size, value, np.float32)) for value in (0, 1)]
-        self._offset = torch.from_numpy(ends[0]).to(self.device)
-        self._scale = torch.from_numpy(ends[1] - ends[0]).to(self.device)
+        self._normalised = NormalisedActions(transforms, self.stride, self.device)
 
     @torch.no_grad()
     def start(self, queries: Sequence[Query]) -> JointWorldState:
@@ -206,11 +204,8 @@ class JointWorld:
             MismatchError: no multiple of `stride` actions.
         """
         assert isinstance(state, JointWorldState), type(state)
-        if actions.shape[1] % self.stride:
-            raise MismatchError(f"expected a multiple of {self.stride} actions, got {actions.shape[1]}")
-        normalised = actions.to(self._scale) * self._scale + self._offset
         found = []
-        for chunk in normalised.split(self.stride, dim=1):
+        for chunk in self._normalised(actions).split(self.stride, dim=1):
             shape = (self.stride // self.model.stride, *state.present.shape[2:])
             noise = _noise(state.keys, shape, FUTURE).to(self.device)
             future = self.model.sample(state.present, {ACTION: chunk}, {FUTURE: noise})[FUTURE]

@@ -7,7 +7,7 @@ correction do not reach the policy, where theirs corrects a policy that is finis
 the policy.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from copy import copy
 from dataclasses import dataclass, replace
@@ -15,24 +15,23 @@ from typing import Any, ClassVar
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Float32, Int, Int64
+from jaxtyping import Float, Float32, Int, Int64
 from torch import Tensor, nn
 from torch.nn import functional
 
 from praxia.core.embodiment import Embodiment
 from praxia.core.errors import MismatchError
-from praxia.core.types import Decision, Query, Sampling
+from praxia.core.types import Decision, Query
 from praxia.core.window import Window
 from praxia.nn.embodiment_linear import dim_masks, embodiment_linear, mask_dims
 from praxia.nn.layers import ResidualBlock, masked_mean, sinusoidal_embedding, zeroed
 from praxia.nn.precision import bf16_arithmetic
-from praxia.nn.trainable import ModelConfig
 from praxia.nn.types import Batch, EncoderConfig, Pretrained, Shapes
-from praxia.policies.encoder_head import EncoderHead, EncoderHeadPolicy
+from praxia.policies.around import AroundPolicy
+from praxia.policies.encoder_head import EncoderHeadPolicy
 from praxia.policies.encoder_head_model import EncoderHeadModel
 from praxia.policies.interface import TrainedPolicy
 from praxia.transforms.chain import Transforms
-from praxia.transforms.tokenizer import PromptTokenizer
 
 __all__ = ["Corrected", "CorrectedModel", "CorrectedPolicy"]
 
@@ -42,7 +41,7 @@ SHORTEST_PERIOD = 0.5
 
 
 @dataclass(frozen=True)
-class Corrected(ModelConfig):
+class Corrected(AroundPolicy):
     """`policy` decides chunks; a network with `encoder`, which sees the newest observation, corrects each action.
 
     `offsets` are the steps of a chunk that training corrects. For each a window has a later observation
@@ -50,7 +49,6 @@ class Corrected(ModelConfig):
     """
 
     tag: ClassVar[str] = "corrected"
-    policy: EncoderHead
     encoder: EncoderConfig
     offsets: tuple[int, ...]
     """Steps of a chunk that training corrects: those of the later observations in the window."""
@@ -58,44 +56,6 @@ class Corrected(ModelConfig):
     """Width of the correction's layers."""
     depth: int = 2
     """Number of the correction's residual blocks."""
-
-    @property
-    def sampling(self) -> Sampling:
-        """The policy's."""
-        return self.policy.sampling
-
-    def sampled(self, sampling: Sampling) -> "Corrected":
-        """With a policy that is sampled with these options. Raises as `EncoderHead.sampled` does."""
-        return replace(self, policy=self.policy.sampled(sampling))
-
-    def resampled(self, sampling: Sampling) -> Sampling:
-        """The options of `sampling` that differ from the policy's own."""
-        return self.policy.resampled(sampling)
-
-    @property
-    def clips(self) -> Callable[[Float32[np.ndarray, "B H A"]], Bool[np.ndarray, "B H A"]] | None:
-        """Which entries of normalised chunks the policy reproduces only clipped; None: it never clips."""
-        return self.policy.clips
-
-    def prompt_tokenizer(self, num_images: int) -> PromptTokenizer | None:
-        """The tokenizer of the policy's encoder."""
-        return self.policy.prompt_tokenizer(num_images)
-
-    def fit(self, chunks: Callable[[], Float32[np.ndarray, "B H A"]]) -> "Corrected":
-        """With a policy that has learned from the data."""
-        return replace(self, policy=self.policy.fit(chunks))
-
-    def unfitted(self) -> "Corrected":
-        """The same network before `fit`."""
-        return replace(self, policy=self.policy.unfitted())
-
-    def fitted_as(self, other: "Corrected") -> "Corrected":
-        """With what the policy of `other` learned."""
-        return replace(self, policy=self.policy.fitted_as(other.policy))
-
-    def refitted_as(self, other: "Corrected", chunks: Callable[[], Float32[np.ndarray, "B H A"]]) -> "Corrected":
-        """As `fitted_as`, but with the policy's head fitted again on `chunks`."""
-        return replace(self, policy=self.policy.refitted_as(other.policy, chunks))
 
     def build(self, shapes: Shapes) -> "CorrectedModel":
         """The networks with fresh weights.

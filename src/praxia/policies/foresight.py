@@ -7,83 +7,40 @@ nothing of it remains. Deviations: FLARE's target is an embedding trained before
 extra tokens of the action head, which know the noisy actions; GR-1's is made of pixels.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-import numpy as np
 import torch
-from jaxtyping import Bool, Float, Float32, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.nn import functional
 
 from praxia.core.embodiment import Embodiment
 from praxia.core.errors import MismatchError
-from praxia.core.types import Sampling
 from praxia.core.window import Window
 from praxia.nn.layers import masked_mean
-from praxia.nn.trainable import ModelConfig
 from praxia.nn.types import Batch, Shapes
-from praxia.policies.encoder_head import EncoderHead
+from praxia.policies.around import AroundPolicy
 from praxia.policies.encoder_head_model import EncoderHeadModel
 from praxia.policies.interface import TrainedPolicy
 from praxia.transforms.chain import Transforms
-from praxia.transforms.tokenizer import PromptTokenizer
 
 __all__ = ["Foresight", "ForesightModel"]
 
 
 @dataclass(frozen=True)
-class Foresight(ModelConfig):
+class Foresight(AroundPolicy):
     """`policy`, whose encoder also learns from a later observation.
 
     A window has one timestep of each modality, and all of them again as targets at one later step.
     """
 
     tag: ClassVar[str] = "foresight"
-    policy: EncoderHead
     weight: float = 0.2
     """Weight of the prediction beside the policy's loss."""
     width: int = 256
     """Width of the hidden layer that predicts."""
-
-    @property
-    def sampling(self) -> Sampling:
-        """The policy's."""
-        return self.policy.sampling
-
-    def sampled(self, sampling: Sampling) -> "Foresight":
-        """With a policy that is sampled with these options. Raises as `EncoderHead.sampled` does."""
-        return replace(self, policy=self.policy.sampled(sampling))
-
-    def resampled(self, sampling: Sampling) -> Sampling:
-        """The options of `sampling` that differ from the policy's own."""
-        return self.policy.resampled(sampling)
-
-    @property
-    def clips(self) -> Callable[[Float32[np.ndarray, "B H A"]], Bool[np.ndarray, "B H A"]] | None:
-        """Which entries of normalised chunks the policy reproduces only clipped; None: it never clips."""
-        return self.policy.clips
-
-    def prompt_tokenizer(self, num_images: int) -> PromptTokenizer | None:
-        """The tokenizer of the policy's encoder."""
-        return self.policy.prompt_tokenizer(num_images)
-
-    def fit(self, chunks: Callable[[], Float32[np.ndarray, "B H A"]]) -> "Foresight":
-        """With a policy that has learned from the data."""
-        return replace(self, policy=self.policy.fit(chunks))
-
-    def unfitted(self) -> "Foresight":
-        """The same network before `fit`."""
-        return replace(self, policy=self.policy.unfitted())
-
-    def fitted_as(self, other: "Foresight") -> "Foresight":
-        """With what the policy of `other` learned."""
-        return replace(self, policy=self.policy.fitted_as(other.policy))
-
-    def refitted_as(self, other: "Foresight", chunks: Callable[[], Float32[np.ndarray, "B H A"]]) -> "Foresight":
-        """As `fitted_as`, but with the policy's head fitted again on `chunks`."""
-        return replace(self, policy=self.policy.refitted_as(other.policy, chunks))
 
     def build(self, shapes: Shapes) -> "ForesightModel":
         """The network with fresh weights.

@@ -132,11 +132,7 @@ def train(
         expect_positive(**{"window.horizon": run.window.horizon})
     windows = mixture.open(run.window, successful=run.only_success, cache_bytes=cache_bytes)
     run = replace(run, window=windows.window)
-    if (generation := newest_generation(windows.entries)) and isinstance(run.model, MakesWorld):
-        raise MismatchError(
-            f"a world learns from what was measured, and these data hold dreams of generation {generation}: leave them"
-            " out"
-        )
+    generation = _generation(windows, run.model)
     windows, held_out = hold_out(mixture, windows, run.hold_out)
     vqa_data = read_vqa(vqa) if vqa else None
     relatives = zip(windows.embodiments, run.relative_actions(windows.embodiments), strict=True)
@@ -211,6 +207,17 @@ def train(
             result |= save_policy(out / "policy", config, weights).to_json()
     leave_at_exit(fabric)
     return {"checkpoint": str(out / "policy"), **result, "warnings": warnings}
+
+
+def _generation(windows: Mixture, model: ModelConfig) -> int:
+    """The latest generation of the data. Raises MismatchError for a world, which learns from no dreams."""
+    generation = newest_generation(windows.entries)
+    if generation and isinstance(model, MakesWorld):
+        raise MismatchError(
+            f"a world learns from what was measured, and these data hold dreams of generation {generation}: leave them"
+            " out"
+        )
+    return generation
 
 
 def _contents(description: Mapping[str, Any]) -> list[Any]:

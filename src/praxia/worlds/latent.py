@@ -26,7 +26,7 @@ from praxia.nn.types import Batch, Encoder, EncoderConfig, Pretrained, Shapes
 from praxia.nn.world import Imagined, World, WorldState
 from praxia.transforms.chain import Transforms
 
-__all__ = ["LatentConfig", "LatentModel", "LatentState", "LatentWorld"]
+__all__ = ["LatentConfig", "LatentModel", "LatentState", "LatentWorld", "NormalisedActions"]
 
 
 @dataclass(frozen=True)
@@ -144,6 +144,27 @@ class LatentState:
         return LatentState(self.latents[index], self.blocks[index])
 
 
+class NormalisedActions:
+    """Actions in declared units as the model of a world takes them; gradients reach the actions."""
+
+    def __init__(self, transforms: Transforms, stride: int, device: torch.device):
+        action = transforms.embodiments[0].action
+        ends = [action.encode(np.full(action.size, value, np.float32)) for value in (0, 1)]
+        self._offset = torch.from_numpy(ends[0]).to(device)
+        self._scale = torch.from_numpy(ends[1] - ends[0]).to(device)
+        self._stride = stride
+
+    def __call__(self, actions: Float[Tensor, "B H A"]) -> Float[Tensor, "B H A"]:
+        """The normalised actions, on the world's device.
+
+        Raises:
+            MismatchError: no multiple of the world's stride.
+        """
+        if actions.shape[1] % self._stride:
+            raise MismatchError(f"expected a multiple of {self._stride} actions, got {actions.shape[1]}")
+        return actions.to(self._scale) * self._scale + self._offset
+
+
 class LatentWorld:
     """A trained model as a world. Satisfies `nn.world.World`.
 
@@ -158,10 +179,7 @@ class LatentWorld:
         self.window = Window({f"image.{camera}": (0,) for camera in window.cameras}, window.horizon)
         self._transforms = transforms
         self.device = next(model.parameters()).device
-        action = transforms.embodiments[0].action
-        ends = [action.encode(np.full(action.size, value, np.float32)) for value in (0, 1)]
-        self._offset = torch.from_numpy(ends[0]).to(self.device)
-        self._scale = torch.from_numpy(ends[1] - ends[0]).to(self.device)
+        self._normalised = NormalisedActions(transforms, stride, self.device)
 
     @torch.no_grad()
     def start(self, queries: Sequence[Query]) -> LatentState:
@@ -169,7 +187,7 @@ class LatentWorld:
         samples = stack_queries(queries, self.window, 0)
         batch = to_batch(self._transforms.encode(samples), self._transforms).to(self.device)
         latents = self.model.encode(batch)
-        return LatentState(latents, latents.new_zeros(len(queries), 0, self.stride * len(self._scale)))
+        return LatentState(latents, latents.new_zeros(len(queries), 0, self.stride * self.embodiment.action_dim))
 
     def imagine(self, state: WorldState, actions: Float[Tensor, "B H A"]) -> Imagined:
         """See `World.imagine`.
@@ -178,11 +196,8 @@ class LatentWorld:
             MismatchError: no multiple of `stride` actions.
         """
         assert isinstance(state, LatentState), type(state)
-        if actions.shape[1] % self.stride:
-            raise MismatchError(f"expected a multiple of {self.stride} actions, got {actions.shape[1]}")
-        normalised = actions.to(self._scale) * self._scale + self._offset
         latents, blocks, found = state.latents, state.blocks, []
-        for block in normalised.unflatten(1, (-1, self.stride)).flatten(2).unbind(1):
+        for block in self._normalised(actions).unflatten(1, (-1, self.stride)).flatten(2).unbind(1):
             blocks = torch.cat([blocks, block[:, None]], dim=1)
             valid = torch.ones(latents.shape[:2], dtype=torch.bool, device=latents.device)
             found.append(self.model.predict(latents, valid, blocks)[:, -1])
