@@ -1,4 +1,4 @@
-"""Ranks inside worlds: in the simulator itself they are those of the simulator; in a learned world nobody is judged."""
+"""Ranks inside worlds: in the simulator itself they are the simulator's; in a learned world none is a success rate."""
 
 import json
 from dataclasses import replace

@@ -55,7 +55,7 @@ def test_it_learns_what_chance_cannot(tmp_path):
     assert result["metric"] == "ever"
     assert result["ci95"][0] == pytest.approx(0.8389, abs=1e-4)  # Wilson's of 20 of 20
     assert (result["env_steps"], result["episodes"], result["errors"]) == (700, 20, 0)
-    # The folder is that of any policy, and the policy in it is the one that was judged.
+    # The folder is that of any policy, and the policy in it is the one that was evaluated.
     policy, identity = load_policy(tmp_path / "run")
     assert identity.weights_sha256 == result["weights_sha256"]
     assert successes(policy, 2) == 20

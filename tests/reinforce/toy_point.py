@@ -107,7 +107,7 @@ FAMILY = EnvFamily(
 
 
 def sac_run(task: str = "reach", steps: int = 240, **options: float) -> ReinforceRun:
-    """A run of small networks with a state every moment."""
+    """A run of small networks with a state whenever one can be saved."""
     learner = SAC(width=32, batch_size=32, warmup=60, updates=1.0, learning_rate=2e-3, tau=0.02, discount=0.9)
     train = Practice(steps=steps, slots=2, episodes=20, checkpoint_s=0.0, log_every=60)
     return ReinforceRun("point", task, replace(learner, **options), train)

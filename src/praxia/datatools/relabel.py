@@ -120,9 +120,9 @@ def frames_in_batches(
 
 
 def as_ours(
-    source: SourceDataset, dataset: Dataset, embodiment: Embodiment, origin: Mapping[str, Any]
+    source: SourceDataset, dataset: Dataset, embodiment: Embodiment, provenance: Mapping[str, Any]
 ) -> SourceDataset:
-    """The source with what data sets of Praxia have beside LeRobot's files, and the `origin` of its actions.
+    """The source with what data sets of Praxia have beside LeRobot's files, and more `provenance` of its episodes.
 
     Episodes of another writer begin nowhere that a simulator knows; their state has the meaning that `embodiment` has
     if it has as many dims.
@@ -134,7 +134,7 @@ def as_ours(
         state = embodiment.state if same else dataset.embodiment.state
         ours = replace(embodiment, state=state, cameras=dataset.embodiment.cameras, streams=())
         records = _records(dataset, embodiment)
-    marked = [{**one, "provenance": {**one["provenance"], **origin}} for one in records]
+    marked = [{**one, "provenance": {**one["provenance"], **provenance}} for one in records]
     return replace(source, embodiment=ours, records=marked)
 
 

@@ -5,7 +5,7 @@ literature. `progress` is the highest share of 95% coverage that an episode reac
 score.
 
 `pusht/as-shown` is how latent planning is evaluated on PushT (DINO-WM, Zhou et al. 2024; LeWM, Maes et al. 2026): start
-and goal are moments of one demonstration, 25 steps apart, and the goal is an image.
+and goal are timesteps of one demonstration, 25 steps apart, and the goal is an image.
 """
 
 from praxia.core.types import ChunkExecution

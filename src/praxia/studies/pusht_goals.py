@@ -1,4 +1,4 @@
-"""Starts and goals on PushT as latent planning is evaluated: two moments of one of the expert's episodes."""
+"""Starts and goals on PushT as latent planning is evaluated: two timesteps of one of the expert's episodes."""
 
 from collections.abc import Iterator
 from contextlib import closing

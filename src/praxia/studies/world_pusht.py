@@ -35,7 +35,7 @@ DIFFERENCES = (
     "demonstrations of a scripted expert here, two orders of magnitude fewer than the 18,685 episodes of DINO-WM's"
     " public data",
     "images of 32 px in place of 224; small convolutions in place of a ViT-tiny or DINOv2-S; a latent of 64 numbers",
-    "starts and goals are moments of this expert's episodes, one of each, at rest, in place of those of their data",
+    "starts and goals are timesteps of this expert's episodes, one of each, at rest, in place of those of their data",
     "CEM with 10 iterations in place of 30, draws clipped to the declared range, a first spread that is a share of it",
     "actions are absolute target positions at 10 Hz, in place of targets relative to the agent",
     "no proprioception: the goal is an image alone, where DINO-WM compares the state of the agent, too",

@@ -73,8 +73,8 @@ class StateProbe(nn.Module):
 class SuccessDetector(nn.Module):
     """The probability that the task is done, from the latent, the state that it tells, and the instruction.
 
-    It needs no simulator: with `world.start(queries).latent` it judges what a robot sees, with `World.imagine` what a
-    world imagines. Satisfies `worlds.env.Detector`.
+    It needs no simulator: `world.start(queries).latent` is of what a robot sees, the latents of `World.imagine` are of
+    what a world imagines. Satisfies `worlds.env.Detector`.
     """
 
     threshold = 0.5

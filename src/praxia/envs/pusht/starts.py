@@ -18,7 +18,7 @@ INSTRUCTIONS = {
     AS_SHOWN: "bring the agent and the grey T to where the image of the goal shows them",
 }
 
-# Pairs of moments of the expert's episodes, 25 steps apart: `studies.pusht_goals` makes the file.
+# Pairs of timesteps of the expert's episodes, 25 steps apart: `studies.pusht_goals` makes the file.
 GOALS = Path(__file__).with_name("goals.json")
 # Which of them each split has.
 PAIRS = {"test": slice(0, 100), "train": slice(100, 150), "others": slice(150, 200)}
